@@ -1,0 +1,1 @@
+"""Private plumbing without domain words: errors, array checks, keys, trees, files."""

@@ -1,0 +1,45 @@
+"""Files that are written whole or not at all.
+
+The text goes to a hidden neighbour first, is flushed to the disk, and then takes
+the name of the target in one step, so that a reader, or a run that was killed,
+never sees half a file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def write_whole(path: str | Path, content: str | bytes) -> Path:
+    """Writes `content` to `path` atomically and returns the path."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
+
+    def put(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+
+    return write_with(path, put)
+
+
+def write_with(path: str | Path, put: Callable[[Path], None]) -> Path:
+    """Lets `put` write a temporary file with the suffix of `path`, then renames it to `path`."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
+    try:
+        put(temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target
+
+
+def write_json(path: str | Path, value: Any) -> Path:
+    """Writes `value` as indented JSON, whole or not at all."""
+    return write_whole(path, json.dumps(value, indent=2, sort_keys=False) + "\n")

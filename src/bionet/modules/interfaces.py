@@ -1,0 +1,89 @@
+"""What a module is: an adapter carries messages, a layer also turns them into activity.
+
+An adapter sits off the diagonal of a layer map and makes a message out of its
+sender's buffer. A layer sits on the diagonal; it does the same for the unit's own
+past (recurrence), sums up the messages (`reduce`) and makes the next buffer out of
+the sum (`activation`).
+
+Every module learns by itself. It names the leaves that learn (`trained`) and says
+what its rule adds to them (`increments`). `backward` turns those increments into a
+pseudo-gradient. That is the only negation in bionet: rules add, Optax descends.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from typing import Any, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, PRNGKeyArray
+
+
+class AbstractModule(eqx.Module):
+    """An edge of a network: makes messages, and learns from what it can see locally."""
+
+    sender_shape: eqx.AbstractVar[tuple[int, ...] | None]
+    """The shape of the sender's buffer without the batch; None takes any."""
+    receiver_shape: eqx.AbstractVar[tuple[int, ...] | None]
+    """The shape of the receiver's buffer without the batch; None takes any."""
+    needs_key: eqx.AbstractClassVar[bool]
+    """Whether `__call__` uses randomness; a module that does not is given no key."""
+
+    @abc.abstractmethod
+    def __call__(self, x: Array, rng: PRNGKeyArray | None = None) -> Array:
+        """The message that the sender's buffer `x` makes."""
+
+    @abc.abstractmethod
+    def trained(self) -> dict[str, bool | Bool[Array, "..."]]:
+        """The names of the leaves that learn: True, or which of their entries do."""
+
+    @abc.abstractmethod
+    def increments(self, x: Array, y: Array, y_hat: Array) -> Mapping[str, Any]:
+        """What the local rule **adds** to each trained leaf, by the leaf's name.
+
+        Args:
+            x: the sender's buffer.
+            y: the receiver's buffer, which is the target.
+            y_hat: the receiver's local field, which is the score.
+        """
+
+    def admit_target(self, y: Array) -> Array:
+        """Returns the labels `y` if this module's rule can learn them, and fails otherwise."""
+        return y
+
+    def backward(self, x: Array, y: Array, y_hat: Array) -> Self:
+        """The pseudo-gradient of this module: minus its increments, and zeros elsewhere.
+
+        Args:
+            x: the sender's buffer.
+            y: the receiver's buffer, which is the target.
+            y_hat: the receiver's local field, which is the score.
+
+        Returns:
+            A module of the same structure. Descending along it applies the local rule.
+        """
+        added = dict(self.increments(x, y, y_hat))
+        zeros = jax.tree.map(lambda leaf: jnp.zeros_like(leaf) if eqx.is_array(leaf) else leaf, self)
+        if not added:
+            return zeros
+        negated = [jax.tree.map(jnp.negative, value) for value in added.values()]
+        return eqx.tree_at(lambda m: [getattr(m, name) for name in added], zeros, negated)
+
+
+class AbstractAdapter(AbstractModule):
+    """A module off the diagonal: it carries messages from one layer to another."""
+
+
+class AbstractLayer(AbstractModule):
+    """A module on the diagonal: it sums up the messages of its row and makes the buffer."""
+
+    @abc.abstractmethod
+    def reduce(self, messages: Mapping[int, Array]) -> Array:
+        """The local field, out of the messages by sender."""
+
+    @abc.abstractmethod
+    def activation(self, local_field: Array) -> Array:
+        """The buffer, out of the local field."""

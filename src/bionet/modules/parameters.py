@@ -1,0 +1,66 @@
+"""Drawing and checking the numbers that modules hold: weights, strengths, thresholds."""
+
+from __future__ import annotations
+
+import math
+import operator
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, DTypeLike, Float, PRNGKeyArray
+
+from bionet._core.names import unknown
+from bionet.rules.perceptron import REDUCTIONS, Reduction
+
+
+def width(owner: str, name: str, value: int) -> int:
+    """`value` as a positive int, or a ValueError that names the owner and the argument."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise ValueError(f"{owner}: {name} needs a positive int, got {value!r}.")
+    return number
+
+
+def per_unit(
+    owner: str, name: str, value: ArrayLike, units: int, dtype: DTypeLike
+) -> Float[Array, "..."]:
+    """`value` as an array: a scalar, or one value for each of `units` units.
+
+    A single value in a list is refused unless there is a single unit, because it would
+    be broadcast without a word.
+    """
+    array = jnp.asarray(value, dtype)
+    if array.shape not in ((), (units,)):
+        raise ValueError(
+            f"{owner}: {name} needs a scalar or one value per output unit, shape ({units},), "
+            f"got shape {array.shape}."
+        )
+    return array
+
+
+def gaussian(
+    key: PRNGKeyArray, fan_in: int, fan_out: int, strength: ArrayLike, dtype: DTypeLike
+) -> Float[Array, "fan_in fan_out"]:
+    """`strength * N(0, 1) / sqrt(fan_in)`, so that a local field has the norm `strength`."""
+    return strength * jax.random.normal(key, (fan_in, fan_out), dtype) / math.sqrt(fan_in)
+
+
+def known_reduction(owner: str, reduction: Reduction) -> Reduction:
+    """`reduction`, or a ValueError with the nearest of the known ones."""
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"{owner}: {unknown('reduction', reduction, REDUCTIONS)}")
+    return reduction
+
+
+def signs_only(owner: str, y: Array) -> Array:
+    """`y`, with an error at run time if a value is neither -1 nor +1."""
+    return eqx.error_if(
+        y,
+        ~(jnp.abs(y) == 1).all(),
+        f"{owner}: labels need to be -1 or +1, but others came; "
+        "turn 0 / 1 into -1 / +1 by 2 * y - 1, and class numbers by bionet.datasets.one_vs_all.",
+    )

@@ -1,0 +1,68 @@
+"""Which leaves learn, for any model.
+
+A bionet module names its trained leaves; thresholds, frozen matrices and fixed
+diagonals are not among them. Optimising the named leaves alone is what makes
+`adamw` safe: what does not learn gets no weight decay and costs no optimiser
+memory. A model that is no bionet module names nothing, so all its inexact arrays
+are taken.
+
+A mask has the model's structure. A leaf of it is True (learns), False (does not),
+or a boolean array (these entries do, the others stay as they are).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+from bionet.modules.interfaces import AbstractModule
+
+
+def trained_mask(model: PyTree) -> PyTree[bool | Array]:
+    """A tree like `model` that says of each leaf whether, or which entries of it, learn."""
+    return jax.tree.map(_mask, model, is_leaf=_is_module)
+
+
+def partition_trained(model: PyTree) -> tuple[PyTree, PyTree]:
+    """Splits a model into its trained leaves and the rest; `eqx.combine` joins them again."""
+    learns = jax.tree.map(lambda mask: mask is not False, trained_mask(model))
+    return eqx.partition(model, learns)
+
+
+def apply_trained(model: PyTree, updates: PyTree) -> PyTree:
+    """Adds `updates` to the trained entries of `model`, and to nothing else.
+
+    Args:
+        model: any model.
+        updates: what an Optax optimiser returns for the model's trained leaves; None,
+            or zeros, for the others.
+    """
+
+    def masked(mask: bool | Array, update: Array | None) -> Array | None:
+        if update is None or mask is False:
+            return None
+        return update if mask is True else jnp.where(mask, update, jnp.zeros_like(update))
+
+    kept = jax.tree.map(masked, trained_mask(model), updates, is_leaf=lambda leaf: leaf is None)
+    return eqx.apply_updates(model, kept)
+
+
+def _is_module(node: Any) -> bool:
+    return isinstance(node, AbstractModule)
+
+
+def _mask(node: Any) -> Any:
+    if not isinstance(node, AbstractModule):
+        return eqx.is_inexact_array(node)
+    named = node.trained()
+    nothing = jax.tree.map(lambda _: False, node)
+    if not named:
+        return nothing
+    masks = [
+        trained_mask(getattr(node, name)) if mask is True else mask for name, mask in named.items()
+    ]
+    return eqx.tree_at(lambda m: [getattr(m, name) for name in named], nothing, masks)

@@ -1,0 +1,96 @@
+"""The margin perceptron: move a weight only where a unit is wrong, or right by too little.
+
+A unit with score `y_hat` and target `y` in {-1, +1} has the margin `y * y_hat`.
+Where the margin is at or under the threshold, the unit's incoming weights move
+towards `y * x`; everywhere else nothing happens. A tie counts as an error.
+
+The increment is the negative gradient of the summed hinge `max(0, threshold - margin)`
+for a score that is linear in the weights, so following it lowers the hinge.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, get_args
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from bionet._core.names import unknown
+
+Reduction = Literal["sqrt", "mean"]
+REDUCTIONS: tuple[str, ...] = get_args(Reduction)
+
+
+def violated_margin(
+    y: Float[Array, "n k"], y_hat: Float[Array, "n k"], threshold: Float[Array, "..."] | float
+) -> Bool[Array, "n k"]:
+    """True where a unit's margin `y * y_hat` is at or under `threshold`."""
+    return y * y_hat <= threshold
+
+
+def margin_perceptron(
+    x: Float[Array, "n d"],
+    y: Float[Array, "n k"],
+    y_hat: Float[Array, "n k"],
+    threshold: Float[Array, "..."] | float,
+    *,
+    reduction: Reduction = "sqrt",
+) -> Float[Array, "d k"]:
+    """The increment of the weights `W` in `y_hat = ... + x @ W`, to be **added** to `W`.
+
+    Args:
+        x: pre-synaptic activity, a row per sample.
+        y: targets in {-1, +1}.
+        y_hat: scores (local fields) of the post-synaptic units.
+        threshold: the margin that is asked for; a scalar, or one value per unit.
+        reduction: "sqrt" divides the sum over the batch by `sqrt(n d)`, the published
+            scale, whose norm grows with the root of the batch; "mean" divides by
+            `n sqrt(d)` and does not change when the batch is repeated.
+
+    Returns:
+        `x^T (1[y * y_hat <= threshold] * y)`, divided as `reduction` says.
+
+    Raises:
+        ValueError: `reduction` is neither of the two.
+
+    Example:
+        ```python
+        import jax.numpy as jnp
+        from bionet.rules import margin_perceptron
+
+        x, y = jnp.array([[1.0, -1.0]]), jnp.array([[1.0]])
+        W = jnp.zeros((2, 1))
+        W = W + margin_perceptron(x, y, x @ W, threshold=0.5)
+        print((y * (x @ W)).item())  # the margin was 0 and is now positive
+        ```
+
+    Source:
+        Gardner's margin perceptron, as used for asymmetric recurrent networks by
+        Badalotti et al., "Dynamical Learning in Deep Asymmetric Recurrent Neural
+        Networks" (2025, arXiv:2509.05041). `reduction="mean"` is ours.
+    """
+    n, d = x.shape
+    correction = jnp.where(violated_margin(y, y_hat, threshold), y, jnp.zeros_like(y))
+    return x.T @ correction / _divisor(n, d, reduction)
+
+
+def _divisor(n: int, d: int, reduction: str) -> float:
+    if reduction == "sqrt":
+        return math.sqrt(n * d)
+    if reduction == "mean":
+        return n * math.sqrt(d)
+    raise ValueError(f"margin_perceptron: {unknown('reduction', reduction, REDUCTIONS)}")
+
+
+def margin_hinge(
+    y: Float[Array, "n k"],
+    y_hat: Float[Array, "n k"],
+    threshold: Float[Array, "..."] | float = 0.0,
+) -> Float[Array, ""]:
+    """The mean over samples and units of `max(0, threshold - y * y_hat)`; lower is better.
+
+    This is the loss whose violations the margin perceptron repairs: for a score that is
+    linear in the weights, `margin_perceptron` is a positive multiple of minus its gradient.
+    """
+    return jnp.maximum(threshold - y * y_hat, 0.0).mean()

@@ -1,0 +1,35 @@
+"""Training methods, one file each under one contract, and the loop that drives them all."""
+
+from bionet.training.batches import AbstractBatches, ArrayBatches, Examples, GeneratedBatches
+from bionet.training.checkpoints import CheckpointError, Checkpoints
+from bionet.training.evaluate import evaluate
+from bionet.training.fit import Event, FitResult, fit
+from bionet.training.frozen import FrozenHidden, frozen_control
+from bionet.training.health import NonFiniteError
+from bionet.training.method import AbstractMethod, MethodSpec, TrainState
+from bionet.training.problem import Problem
+from bionet.training.readout import FreeReadout, accuracy
+from bionet.training.two_phase import TwoPhase
+
+__all__ = [
+    "AbstractBatches",
+    "AbstractMethod",
+    "ArrayBatches",
+    "CheckpointError",
+    "Checkpoints",
+    "Event",
+    "Examples",
+    "FitResult",
+    "FreeReadout",
+    "FrozenHidden",
+    "GeneratedBatches",
+    "MethodSpec",
+    "NonFiniteError",
+    "Problem",
+    "TrainState",
+    "TwoPhase",
+    "accuracy",
+    "evaluate",
+    "fit",
+    "frozen_control",
+]

@@ -1,0 +1,168 @@
+"""Training states on disk, so that a run that was cut off goes on as if it had not been.
+
+Orbax writes the arrays, each save whole or not at all. What lies on disk is arrays and
+JSON: loading one runs no code from it. The structure comes from the program that
+resumes, and a checkpoint that does not fit it is refused with the first difference.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PRNGKeyArray, PyTree
+
+from bionet.layer_maps.sparse import leaf_name
+from bionet.training.method import TrainState
+
+FORMAT = "bionet-checkpoint-1"
+KEPT = 2
+
+
+@final
+class CheckpointError(ValueError):
+    """A checkpoint that can't be read, or that belongs to something else."""
+
+
+@final
+class Checkpoints:
+    """The checkpoints of one run, in one directory, of which the newest two are kept.
+
+    Args:
+        directory: made at the first save.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        self.directory = Path(directory).absolute()
+
+    def latest(self) -> int | None:
+        """The epoch of the newest whole checkpoint; None where there is none.
+
+        Raises:
+            CheckpointError: the directory holds something, but no checkpoint of bionet's.
+        """
+        if not self.directory.exists():
+            return None
+        if not self.directory.is_dir():
+            raise CheckpointError(f"{self.directory} is a file, not a directory of checkpoints.")
+        epochs = [int(p.name) for p in self.directory.iterdir() if p.is_dir() and p.name.isdigit()]
+        if not epochs and any(self.directory.iterdir()):
+            raise CheckpointError(
+                f"{self.directory} holds files but no bionet checkpoint; name another directory."
+            )
+        return max(epochs, default=None)
+
+    def save(self, epoch: int, train_state: TrainState, key: PRNGKeyArray, notes: Any) -> None:
+        """Writes the state after `epoch`, the run's key, and JSON-ready notes."""
+        import orbax.checkpoint as ocp
+
+        leaves = _leaves(train_state)
+        about = {
+            "format": FORMAT,
+            "epoch": epoch,
+            "key": _key_numbers(key),
+            "leaves": _described(train_state),
+            "notes": notes,
+        }
+        options = ocp.CheckpointManagerOptions(max_to_keep=KEPT, enable_async_checkpointing=False)
+        with ocp.CheckpointManager(self.directory, options=options) as manager:
+            manager.save(
+                epoch,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardSave(leaves), about=ocp.args.JsonSave(about)
+                ),
+            )
+
+    def restore(self, template: TrainState, key: PRNGKeyArray) -> tuple[TrainState, Any]:
+        """The newest state, in the structure of `template`, and its notes.
+
+        Raises:
+            CheckpointError: unreadable, not bionet's, of another model, or of another key.
+        """
+        epoch = self.latest()
+        if epoch is None:
+            raise CheckpointError(f"There is no checkpoint in {self.directory}.")
+        about = self._read(epoch, None)
+        self._check(about, template, key)
+        numbered = self._read(epoch, _leaves(template))
+        return _filled(template, numbered), about["notes"]
+
+    def _read(self, epoch: int, template: dict[str, Array] | None) -> Any:
+        """The JSON part of a checkpoint, or its arrays in the form of `template`."""
+        import orbax.checkpoint as ocp
+
+        part = "about" if template is None else "state"
+        if template is None:
+            wanted = ocp.args.JsonRestore()
+        else:
+            wanted = ocp.args.StandardRestore(
+                jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
+            )
+        try:
+            with ocp.CheckpointManager(self.directory) as manager:
+                return manager.restore(epoch, args=ocp.args.Composite(**{part: wanted}))[part]
+        except Exception as error:  # orbax and tensorstore raise many kinds for a broken file
+            raise CheckpointError(
+                f"The checkpoint {self.directory / str(epoch)} can't be read "
+                f"({type(error).__name__}). Delete that folder to go on from an earlier one."
+            ) from error
+
+    def _check(self, about: Any, template: TrainState, key: PRNGKeyArray) -> None:
+        if not isinstance(about, dict) or about.get("format") != FORMAT:
+            raise CheckpointError(
+                f"{self.directory} holds no checkpoint in the format {FORMAT!r}; "
+                "it was not written by this bionet."
+            )
+        for saved, here in zip(about["leaves"], _described(template), strict=False):
+            if saved != here:
+                raise CheckpointError(
+                    f"The checkpoint in {self.directory} belongs to another model or method: it "
+                    f"holds {saved}, where this run has {here}."
+                )
+        if len(about["leaves"]) != len(_described(template)):
+            raise CheckpointError(
+                f"The checkpoint in {self.directory} belongs to another model or method: it holds "
+                f"{len(about['leaves'])} arrays, where this run has {len(_described(template))}."
+            )
+        if about["key"] != _key_numbers(key):
+            raise CheckpointError(
+                f"The checkpoint in {self.directory} was made with another seed; resume it with "
+                "the key of that run."
+            )
+
+
+def _is_key(leaf: Any) -> bool:
+    return eqx.is_array(leaf) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _plain(leaf: Array) -> Array:
+    return jax.random.key_data(leaf) if _is_key(leaf) else leaf
+
+
+def _leaves(train_state: PyTree) -> dict[str, Array]:
+    arrays = jax.tree.leaves(eqx.filter(train_state, eqx.is_array))
+    return {f"leaf{number:04d}": _plain(leaf) for number, leaf in enumerate(arrays)}
+
+
+def _described(train_state: PyTree) -> list[str]:
+    with_paths = jax.tree_util.tree_leaves_with_path(eqx.filter(train_state, eqx.is_array))
+    return [f"{leaf_name(path)} {leaf.dtype}{list(leaf.shape)}" for path, leaf in with_paths]
+
+
+def _filled(template: PyTree, numbered: dict[str, Array]) -> PyTree:
+    arrays, static = eqx.partition(template, eqx.is_array)
+    old, structure = jax.tree.flatten(arrays)
+    new = [
+        jax.random.wrap_key_data(array, impl=jax.random.key_impl(before))
+        if _is_key(before)
+        else jnp.asarray(array)
+        for before, (_, array) in zip(old, sorted(numbered.items()), strict=True)
+    ]
+    return eqx.combine(jax.tree.unflatten(structure, new), static)
+
+
+def _key_numbers(key: PRNGKeyArray) -> list[int]:
+    return [int(number) for number in _plain(key).ravel()]

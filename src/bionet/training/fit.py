@@ -1,0 +1,282 @@
+"""The only Python loop that trains: it drives any method on any problem, epoch by epoch.
+
+A whole epoch is one compiled call; nothing crosses from the device to Python inside
+it. Between epochs there is evaluation on the validation split, a line for the progress
+bar, a checkpoint, and the callbacks. The key of an epoch depends on the run's key and
+the epoch's number alone, so a resumed run takes the very steps that were still to come.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PRNGKeyArray, PyTree
+
+from bionet.training.batches import AbstractBatches
+from bionet.training.checkpoints import CheckpointError, Checkpoints
+from bionet.training.evaluate import evaluate
+from bionet.training.health import finite_leaves, non_finite
+from bionet.training.method import AbstractMethod, TrainState
+from bionet.training.problem import Problem
+from bionet.training.progress import epoch_progress
+
+Row = dict[str, float]
+
+
+@final
+@dataclass(frozen=True)
+class Event:
+    """What a callback is told after an epoch.
+
+    Attributes:
+        epoch: counted from 1.
+        epochs: how many there will be, unless the run stops early.
+        metrics: this epoch's row of the history.
+        history: all rows so far.
+        train_state: the state after this epoch.
+    """
+
+    epoch: int
+    epochs: int
+    metrics: Row
+    history: tuple[Row, ...]
+    train_state: TrainState
+
+
+Callback = Callable[[Event], Any]
+
+
+@final
+@dataclass(frozen=True)
+class FitResult:
+    """What `fit` returns.
+
+    Attributes:
+        model: as the method hands it over after the last epoch; never the best one.
+        train_state: to go on from.
+        history: a row per epoch: "epoch", the method's own metrics averaged over the
+            epoch, "loss" and the metric on the validation split, and "seconds".
+        test: loss and metric on the test split; empty where there is none.
+        stopped: why the run ended: "epochs", "patience" or "callback".
+        seconds: of this call, with compilation.
+    """
+
+    model: PyTree
+    train_state: TrainState
+    history: tuple[Row, ...]
+    test: Row
+    stopped: str
+    seconds: float
+
+
+def fit(
+    problem: Problem,
+    method: AbstractMethod,
+    *,
+    epochs: int,
+    key: PRNGKeyArray,
+    callbacks: Sequence[Callback] = (),
+    patience: int | None = None,
+    progress: bool | None = None,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+) -> FitResult:
+    """Trains the problem's model by a method, and judges it on held-out data.
+
+    Args:
+        problem: model, objective and data.
+        method: how to train.
+        epochs: passes over the training batches; 0 evaluates the untrained model.
+        key: of everything that is random in the run.
+        callbacks: called after each epoch with an `Event`; one that returns True ends
+            the run.
+        patience: end the run when the validation metric has not risen for so many
+            epochs. The model that is returned is still the last one.
+        progress: a progress bar; None shows it on a terminal only.
+        checkpoint: a directory for a checkpoint after each epoch.
+        resume: go on from the newest checkpoint there; starts anew where there is none.
+
+    Returns:
+        The trained model, its history and its test metrics.
+
+    Raises:
+        ValueError: a negative number of epochs, `patience` without a validation split, or a
+            model that lacks what the method needs.
+        CheckpointError: a directory that holds checkpoints already (without `resume`), or
+            ones that can't be read or belong to another run.
+        NonFiniteError: weights became NaN or infinite; the last checkpoint is still good.
+
+    Example:
+        ```python
+        import jax
+        from bionet import fit, zoo
+
+        recipe = zoo.get("prototypes-local")
+        problem, method = recipe.problem(seed=0), recipe.method()
+        result = fit(problem, method, epochs=2, key=jax.random.key(0))
+        print([round(row["accuracy"], 3) for row in result.history], result.test)
+        ```
+    """
+    began = time.perf_counter()
+    _check_arguments(problem, epochs, patience)
+    train_state, history, checkpoints = _start(problem, method, key, checkpoint, resume)
+    stopped = "epochs"
+    with epoch_progress(epochs, len(history), progress, problem.metric_name) as tell:
+        for epoch in range(len(history) + 1, epochs + 1):
+            if _out_of_patience(history, problem.metric_name, patience):
+                stopped = "patience"
+                break
+            train_state, row = _train_epoch(problem, method, train_state, key, epoch, checkpoints)
+            history.append(row)
+            tell(epoch, row)
+            if checkpoints is not None:
+                checkpoints.save(epoch, train_state, key, {"history": history})
+            event = Event(epoch, epochs, row, tuple(history), train_state)
+            if any([callback(event) is True for callback in callbacks]):
+                stopped = "callback"
+                break
+    model = method.finish(train_state)
+    test = {}
+    if problem.test is not None:
+        test = evaluate(problem, model, problem.test, _key(key, "test", 0))
+    return FitResult(
+        model, train_state, tuple(history), test, stopped, time.perf_counter() - began
+    )
+
+
+def _check_arguments(problem: Problem, epochs: int, patience: int | None) -> None:
+    if epochs < 0:
+        raise ValueError(f"fit: epochs needs 0 or more, got {epochs}.")
+    if patience is not None and patience < 1:
+        raise ValueError(f"fit: patience needs 1 epoch or more, got {patience}.")
+    if patience is not None and problem.validation is None:
+        raise ValueError(
+            "fit: patience needs a validation split to watch, but the problem has none; "
+            "the test split is never used for it."
+        )
+
+
+def _start(
+    problem: Problem,
+    method: AbstractMethod,
+    key: PRNGKeyArray,
+    directory: str | Path | None,
+    resume: bool,
+) -> tuple[TrainState, list[Row], Checkpoints | None]:
+    """The state and the history to go on from."""
+    train_state = method.init(problem.model, _key(key, "init", 0))
+    if directory is None:
+        if resume:
+            raise ValueError("fit: resume=True needs the directory of the checkpoint to go on from.")
+        return train_state, [], None
+    checkpoints = Checkpoints(directory)
+    latest = checkpoints.latest()
+    if latest is None:
+        return train_state, [], checkpoints
+    if not resume:
+        raise CheckpointError(
+            f"{checkpoints.directory} already holds a checkpoint, of epoch {latest}; pass "
+            "resume=True to go on from it, or name another directory."
+        )
+    train_state, notes = checkpoints.restore(train_state, key)
+    return train_state, list(notes["history"]), checkpoints
+
+
+def _train_epoch(
+    problem: Problem,
+    method: AbstractMethod,
+    before: TrainState,
+    key: PRNGKeyArray,
+    epoch: int,
+    checkpoints: Checkpoints | None,
+) -> tuple[TrainState, Row]:
+    began = time.perf_counter()
+    epoch_key = _key(key, "epoch", epoch)
+    after, metrics = _run_epoch(method, before, problem.train, epoch_key)
+    if not finite_leaves(after.model).all():
+        raise _diagnosed(problem, method, before, epoch_key, checkpoints)
+    row: Row = {"epoch": epoch} | {name: float(value.mean()) for name, value in metrics.items()}
+    if problem.validation is not None:
+        model = method.finish(after)
+        row |= evaluate(problem, model, problem.validation, _key(key, "validation", epoch))
+    return after, row | {"seconds": time.perf_counter() - began}
+
+
+@eqx.filter_jit
+def _run_epoch(
+    method: AbstractMethod, train_state: TrainState, batches: AbstractBatches, key: PRNGKeyArray
+) -> tuple[TrainState, dict[str, Array]]:
+    """One epoch; the metrics come back with one entry per step."""
+    return _scan_steps(method, train_state, batches, key, lambda state, metrics: metrics)
+
+
+@eqx.filter_jit
+def _flags_per_step(
+    method: AbstractMethod, train_state: TrainState, batches: AbstractBatches, key: PRNGKeyArray
+) -> Array:
+    """The same epoch again; comes back with `finite_leaves` after each step."""
+    seen = _scan_steps(
+        method, train_state, batches, key, lambda state, metrics: finite_leaves(state.model)
+    )
+    return seen[1]
+
+
+def _scan_steps(
+    method: AbstractMethod,
+    train_state: TrainState,
+    batches: AbstractBatches,
+    key: PRNGKeyArray,
+    seen: Callable[[TrainState, dict[str, Array]], Any],
+) -> tuple[TrainState, Any]:
+    plan_key, steps_key = jax.random.split(key)
+    plan = batches.plan(plan_key)
+    # Optimisers hold functions beside arrays, which a scan does not carry.
+    arrays, static = eqx.partition(train_state, eqx.is_array)
+
+    def step(carry: PyTree, index: Array) -> tuple[PyTree, Any]:
+        state = eqx.combine(carry, static)
+        batch = batches.batch(plan, index)
+        state, metrics = method.step(state, batch, jax.random.fold_in(steps_key, index))
+        return eqx.filter(state, eqx.is_array), seen(state, metrics)
+
+    arrays, told = jax.lax.scan(step, arrays, jnp.arange(batches.num_batches))
+    return eqx.combine(arrays, static), told
+
+
+def _diagnosed(
+    problem: Problem,
+    method: AbstractMethod,
+    before: TrainState,
+    key: PRNGKeyArray,
+    checkpoints: Checkpoints | None,
+) -> Exception:
+    """The error that names the first edge to fail and the step in which it did."""
+    flags = _flags_per_step(method, before, problem.train, key)
+    first = int(jnp.argmin(flags.all(axis=1)))  # the first step with a flag down
+    kept = "No checkpoint was kept; pass checkpoint=DIR to have one."
+    if checkpoints is not None:
+        latest = checkpoints.latest()
+        kept = f"The last good checkpoint, of epoch {latest}, is in {checkpoints.directory}."
+        if latest is None:
+            kept = "It was the first epoch, so there is no checkpoint yet."
+    return non_finite(before.model, flags[first], int(before.step) + first + 1, kept)
+
+
+def _out_of_patience(history: Sequence[Row], metric: str, patience: int | None) -> bool:
+    if patience is None or len(history) <= patience:
+        return False
+    values = [row[metric] for row in history]
+    return max(values[-patience:]) <= max(values[:-patience])
+
+
+def _key(key: PRNGKeyArray, purpose: str, number: int) -> PRNGKeyArray:
+    """A key of its own for each purpose and epoch."""
+    purposes = ("init", "epoch", "validation", "test")
+    return jax.random.fold_in(jax.random.fold_in(key, purposes.index(purpose)), number)

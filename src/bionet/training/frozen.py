@@ -1,0 +1,213 @@
+"""The control: a hidden layer that stays at its random start, and the best linear readout.
+
+A random layer with a good readout is a strong learner by itself, so a method that
+trains the hidden layer has shown something only where it beats this. The readout is the
+ridge regression of the labels on what the output row listens to. Its sums are gathered
+batch by batch and it is solved once, exactly, so there is no rate to tune and one pass
+is enough.
+
+`frozen_control` is the better of two, by validation: the hidden layers with their
+dynamics, and the same without recurrence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, final, get_args
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.linalg
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
+
+from bionet._core.names import unknown
+from bionet.layer_maps.sparse import Edge
+from bionet.modules.fully_connected import FullyConnected
+from bionet.modules.interfaces import AbstractModule
+from bionet.orchestrators.interface import AbstractOrchestrator
+from bionet.orchestrators.settle import settle
+from bionet.states.sequential import SequentialState
+from bionet.training.evaluate import evaluate
+from bionet.training.fit import fit
+from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
+from bionet.training.problem import Problem
+
+Hidden = Literal["dynamics", "feed-forward"]
+RIDGES = tuple(10.0**power for power in np.arange(-2.0, 5.1, 0.5))
+
+
+@final
+class FrozenHidden(AbstractMethod):
+    """Trains the readout alone, by ridge regression on the frozen hidden activity.
+
+    Args:
+        state: gives the sizes of the buffers.
+        steps: the most steps in which the hidden layers settle.
+        ridge: the penalty on the readout weights, added to the diagonal of the sum of
+            squares over all examples.
+        hidden: "dynamics" as they are, or "feed-forward", with the couplings among and
+            back to hidden layers taken out.
+
+    Raises:
+        ValueError: at `init`, a model whose output row is not made of `FullyConnected`.
+    """
+
+    spec: ClassVar[MethodSpec] = MethodSpec(
+        name="frozen",
+        family="control",
+        summary="Leave the hidden layers at their random start and solve the readout.",
+        needs=("an orchestrator whose output row listens through FullyConnected adapters",),
+    )
+
+    state: SequentialState
+    ridge: Float[Array, ""]
+    steps: int = eqx.field(static=True)
+    hidden: Hidden = eqx.field(static=True)
+
+    def __init__(
+        self,
+        state: SequentialState,
+        *,
+        steps: int = 10,
+        ridge: ArrayLike = 100.0,
+        hidden: Hidden = "dynamics",
+    ) -> None:
+        if hidden not in get_args(Hidden):
+            raise ValueError(f"FrozenHidden: {unknown('hidden', hidden, get_args(Hidden))}")
+        if steps < 0:
+            raise ValueError(f"FrozenHidden: steps needs 0 or more, got {steps}.")
+        self.state, self.steps, self.hidden = state, steps, hidden
+        self.ridge = jnp.asarray(ridge, jnp.float32)
+
+    def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
+        """The model, without recurrence if asked for, and empty sums."""
+        if not isinstance(model, AbstractOrchestrator) or not _linear_readout(model):
+            raise unmet(self.spec, self.spec.needs[0], model)
+        if self.hidden == "feed-forward":
+            model = without_recurrence(model)
+        widths = [model.lmap[edge].W.shape for edge in _readout_edges(model)]
+        features, classes = sum(shape[0] for shape in widths), widths[0][1]
+        sums = (jnp.zeros((features, features)), jnp.zeros((features, classes)))
+        return TrainState(model, sums, jnp.asarray(0))
+
+    def step(
+        self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray
+    ) -> tuple[TrainState, dict[str, Array]]:
+        """Adds a batch (inputs, labels) to the sums; no weight moves."""
+        x, y = batch
+        network = train_state.model
+        state, result = settle(
+            network, self.state.init(x), rng=key, max_steps=self.steps, phase="free"
+        )
+        seen = jnp.concatenate([state[j] for _, j in _readout_edges(network)], axis=-1)
+        squares, products = train_state.memory
+        sums = (squares + seen.T @ seen, products + seen.T @ y)
+        told = {"free settled": result.settled.astype(jnp.float32)}
+        return TrainState(network, sums, train_state.step + 1), told
+
+    def finish(self, train_state: TrainState) -> PyTree:
+        """The network with the readout that the sums so far ask for."""
+        squares, products = (np.asarray(part, np.float64) for part in train_state.memory)
+        ridge = float(self.ridge) * np.eye(len(squares))
+        weights = scipy.linalg.solve(squares + ridge, products, assume_a="pos")
+        return _with_readout(train_state.model, weights)
+
+
+@final
+@dataclass(frozen=True)
+class FrozenControl:
+    """The better of the two frozen networks.
+
+    Attributes:
+        model: with its solved readout.
+        hidden: which of the two it is.
+        ridge: the penalty that validation chose.
+        validation: its loss and metric on the validation split.
+        test: the same on the test split; empty where there is none.
+    """
+
+    model: PyTree
+    hidden: Hidden
+    ridge: float
+    validation: dict[str, float]
+    test: dict[str, float]
+
+
+def frozen_control(
+    problem: Problem,
+    state: SequentialState,
+    *,
+    steps: int,
+    key: PRNGKeyArray,
+    ridges: Sequence[float] = RIDGES,
+) -> FrozenControl:
+    """The frozen-hidden control of a problem, at the width of its model.
+
+    Both frozen networks see every training batch once. Variant and ridge penalty are
+    chosen on the validation split, never on the test split.
+
+    Args:
+        problem: with the untrained model, and a validation split.
+        state: gives the sizes of the buffers.
+        steps: the most steps in which the hidden layers settle.
+        key: of the order of the batches, and of modules that use randomness.
+        ridges: the penalties to choose from.
+
+    Raises:
+        ValueError: no validation split, or a model without a linear readout.
+    """
+    examples = problem.validation
+    if examples is None:
+        raise ValueError("frozen_control: needs a validation split to choose the ridge on.")
+    found: list[FrozenControl] = []
+    for hidden in get_args(Hidden):
+        method = FrozenHidden(state, steps=steps, hidden=hidden)
+        untested = replace(problem, validation=None, test=None)
+        gathered = fit(untested, method, epochs=1, key=key, progress=False).train_state
+        for ridge in ridges:
+            tuned = eqx.tree_at(lambda m: m.ridge, method, jnp.asarray(ridge, jnp.float32))
+            model = tuned.finish(gathered)
+            scores = evaluate(problem, model, examples, key)
+            found.append(FrozenControl(model, hidden, ridge, scores, {}))
+    best = max(found, key=lambda control: control.validation[problem.metric_name])
+    if problem.test is None:
+        return best
+    return replace(best, test=evaluate(problem, best.model, problem.test, key))
+
+
+def without_recurrence(model: AbstractOrchestrator) -> AbstractOrchestrator:
+    """The model with every coupling from a layer to itself or to an earlier one at zero."""
+    last = model.lmap.last
+
+    def cut(edge: Edge, module: AbstractModule) -> AbstractModule:
+        i, j = edge
+        if i == last or j < i:
+            return module
+        return jax.tree.map(
+            lambda leaf: jnp.zeros_like(leaf) if eqx.is_inexact_array(leaf) else leaf, module
+        )
+
+    return eqx.tree_at(lambda o: o.lmap, model, model.lmap.map_edges(cut))
+
+
+def _readout_edges(model: AbstractOrchestrator) -> list[Edge]:
+    last = model.lmap.last
+    return [(last, j) for j in model.lmap.cols_of(last) if j != last]
+
+
+def _linear_readout(model: AbstractOrchestrator) -> bool:
+    edges = _readout_edges(model)
+    return bool(edges) and all(isinstance(model.lmap[edge], FullyConnected) for edge in edges)
+
+
+def _with_readout(model: AbstractOrchestrator, weights: np.ndarray) -> AbstractOrchestrator:
+    edges = _readout_edges(model)
+    old = [model.lmap[edge].W for edge in edges]
+    cuts = np.cumsum([w.shape[0] for w in old])[:-1]
+    new = [
+        jnp.asarray(part, w.dtype) for part, w in zip(np.split(weights, cuts), old, strict=True)
+    ]
+    return eqx.tree_at(lambda o: [o.lmap[edge].W for edge in edges], model, new)

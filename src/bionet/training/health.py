@@ -1,0 +1,52 @@
+"""When weights are no numbers any more: which edge, and after which step.
+
+NaN stays in a weight once it is there, so it is enough to look once per epoch, and
+the compiled epoch stays free of checks. Only when something is found is the epoch
+run again, from its start, with a look after every step.
+"""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, PyTree
+
+from bionet.layer_maps.sparse import leaf_name
+from bionet.modules.trained import partition_trained
+
+
+@final
+class NonFiniteError(ArithmeticError):
+    """Weights have become NaN or infinite; the sentence names the edge and the step."""
+
+
+@eqx.filter_jit
+def finite_leaves(model: PyTree) -> Bool[Array, " leaves"]:
+    """For each trained leaf of the model, whether all its entries are finite."""
+    leaves = jax.tree.leaves(partition_trained(model)[0])
+    return jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves] or [jnp.asarray(True)])
+
+
+def leaf_names(model: PyTree) -> list[str]:
+    """The words for each trained leaf, in the order of `finite_leaves`."""
+    with_paths = jax.tree_util.tree_leaves_with_path(partition_trained(model)[0])
+    return [leaf_name(path) for path, _ in with_paths]
+
+
+def non_finite(model: PyTree, flags: Any, step: int, kept: str) -> NonFiniteError:
+    """The error for the first leaf whose flag is down.
+
+    Args:
+        model: gives the names.
+        flags: `finite_leaves` after that step.
+        step: counted from 1 over the whole run.
+        kept: what the user still has, as the last sentence.
+    """
+    name = leaf_names(model)[[bool(flag) for flag in flags].index(False)]
+    return NonFiniteError(
+        f"Training stopped: {name}, became NaN or infinite in step {step}. "
+        f"Lower the learning rate or look at the data. {kept}"
+    )

@@ -1,0 +1,40 @@
+"""How a network of binary units answers: it settles freely, and its output row is read."""
+
+from __future__ import annotations
+
+from typing import final
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from bionet.orchestrators.interface import AbstractOrchestrator
+from bionet.orchestrators.settle import settle
+from bionet.states.sequential import SequentialState
+
+
+@final
+class FreeReadout(eqx.Module):
+    """`predict` of a `Problem` for orchestrators: clamp `x`, settle freely, read the output.
+
+    Args:
+        state: gives the sizes of the buffers.
+        steps: the most steps of the free phase; it stops before if nothing changes.
+    """
+
+    state: SequentialState
+    steps: int = eqx.field(static=True)
+
+    def __call__(
+        self, model: AbstractOrchestrator, x: Float[Array, "n ..."], key: PRNGKeyArray
+    ) -> Float[Array, "n ..."]:
+        """The output buffer after the free phase: a score per class."""
+        state = self.state.init(x)
+        state, _ = settle(model, state, rng=key, max_steps=self.steps, phase="free")
+        state, _ = model.predict(state, key)
+        return state.readout
+
+
+def accuracy(outputs: Float[Array, "n k"], y: Float[Array, "n k"]) -> Float[Array, ""]:
+    """The share of examples whose highest score is at the target's highest value."""
+    return jnp.mean(outputs.argmax(-1) == y.argmax(-1))
