@@ -1,0 +1,232 @@
+"""Splits refuse what no experiment should run on, and say what was wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bionet.datasets import Split, Splits, holdout, one_vs_all
+
+
+def some(count: int = 4, features: int = 3) -> Split:
+    return Split(np.arange(count * features).reshape(count, features), np.arange(count) % 2)
+
+
+def test_a_split_casts_and_counts() -> None:
+    split = Split(x=[[0, 1], [2, 3], [4, 5]], y=np.array([0, 1, 1], dtype=np.uint8))
+    assert split.x.dtype == np.float32
+    assert split.y.dtype == np.int32
+    assert len(split) == 3
+    assert repr(split) == "Split(3 samples of shape (2,))"
+
+
+def test_a_split_is_read_only_and_leaves_the_caller_alone() -> None:
+    x, y = np.zeros((2, 2), dtype=np.float32), np.zeros(2, dtype=np.int32)
+    split = Split(x, y)
+    with pytest.raises(ValueError, match="read-only"):
+        split.x[0, 0] = 1
+    with pytest.raises(ValueError, match="read-only"):
+        split.y[0] = 1
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        split.x = x  # type: ignore[misc]
+    x[0, 0], y[0] = 1, 1
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "kind", "sentence"),
+    [
+        (
+            np.zeros((3, 2)),
+            [0, 1],
+            ValueError,
+            "A split needs one label per sample, but 3 samples came with 2 labels.",
+        ),
+        (
+            np.zeros((0, 2)),
+            [],
+            ValueError,
+            "A split needs at least one sample, but x and y are empty.",
+        ),
+        (
+            [[0.0], [np.nan], [np.inf]],
+            [0, 1, 1],
+            ValueError,
+            "Sample 1 of x holds a NaN or an infinity; clean or drop such samples first.",
+        ),
+        (
+            [[0.0], [1e300]],
+            [0, 1],
+            ValueError,
+            "Sample 1 of x holds a NaN or an infinity; clean or drop such samples first.",
+        ),
+        (
+            np.zeros(3),
+            [0, 1, 1],
+            ValueError,
+            "The samples x need an axis for samples and one for features, but their shape is (3,).",
+        ),
+        (
+            [["a"], ["b"]],
+            [0, 1],
+            TypeError,
+            "The samples x must be real numbers, but they came as <U1.",
+        ),
+        (
+            np.zeros((2, 1)),
+            [0.0, 1.0],
+            TypeError,
+            "Class labels must be whole numbers, but they came as float64; "
+            "round or encode them first.",
+        ),
+        (
+            np.zeros((2, 1)),
+            [[1, 0], [0, 1]],
+            ValueError,
+            "Class labels need one axis, (n,), but their shape is (2, 2).",
+        ),
+        (
+            np.zeros((2, 1)),
+            [-1, 1],
+            ValueError,
+            "Class labels count from 0, but the labels run from -1 to 1.",
+        ),
+        (
+            np.zeros((2, 1)),
+            [0, 2**40],
+            ValueError,
+            "Class labels count from 0, but the labels run from 0 to 1099511627776.",
+        ),
+    ],
+)
+def test_a_split_refuses(x: Any, y: Any, kind: type[Exception], sentence: str) -> None:
+    with pytest.raises(kind, match=f"^{re.escape(sentence)}$"):
+        Split(x, y)
+
+
+def test_splits_hold_three_parts_or_two() -> None:
+    splits = Splits(some(6), some(2), some(4), name="toy", num_classes=2)
+    assert [len(splits.train), len(splits.test)] == [6, 4]
+    assert Splits(some(), None, some(), name="toy", num_classes=2).validation is None
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "sentence"),
+    [
+        ({"num_classes": 1}, ValueError, "num_classes must be 2 or more, but 1 came."),
+        ({"num_classes": 2.5}, TypeError, "num_classes must be a whole number, but 2.5 came."),
+        (
+            {"test": (np.zeros((2, 3)), [0, 1])},
+            TypeError,
+            "The test part of 'toy' must be a Split, but a tuple came.",
+        ),
+        (
+            {"test": None},
+            TypeError,
+            "The test part of 'toy' must be a Split, but a NoneType came.",
+        ),
+        (
+            {"validation": some(features=5)},
+            ValueError,
+            "All parts of 'toy' need samples of one shape, "
+            "but train has (3,) and validation has (5,).",
+        ),
+        (
+            {"test": Split(np.zeros((2, 3)), [1, 2])},
+            ValueError,
+            "The test labels of 'toy' must be 0 to 1 for 2 classes, but number 1 of them is 2.",
+        ),
+    ],
+)
+def test_splits_refuse(change: dict[str, Any], kind: type[Exception], sentence: str) -> None:
+    whole = {"train": some(), "validation": some(), "test": some(), "name": "toy"}
+    with pytest.raises(kind, match=f"^{re.escape(sentence)}$"):
+        Splits(**({"num_classes": 2} | whole | change))
+
+
+def test_splits_refuse_a_training_part_that_is_no_split() -> None:
+    sentence = "The train part of 'toy' must be a Split, but a list came."
+    with pytest.raises(TypeError, match=f"^{re.escape(sentence)}$"):
+        Splits([1, 2], None, some(), name="toy", num_classes=2)  # type: ignore[arg-type]
+
+
+def test_one_vs_all_has_one_plus_per_row() -> None:
+    targets = one_vs_all(np.array([2, 0, 1, 2]), 4)
+    assert targets.dtype == np.float32
+    np.testing.assert_array_equal(
+        targets, [[-1, -1, 1, -1], [1, -1, -1, -1], [-1, 1, -1, -1], [-1, -1, 1, -1]]
+    )
+
+
+def test_one_vs_all_of_no_label_has_no_row() -> None:
+    assert one_vs_all([], 3).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("labels", "num_classes", "kind", "sentence"),
+    [
+        (
+            [0, 3, 1],
+            3,
+            ValueError,
+            "Labels must be 0 to 2 for 3 classes, but number 1 of them is 3.",
+        ),
+        (
+            [0, 1, -1],
+            3,
+            ValueError,
+            "Labels must be 0 to 2 for 3 classes, but number 2 of them is -1.",
+        ),
+        (
+            [0.0, 1.0],
+            2,
+            TypeError,
+            "Class labels must be whole numbers, but they came as float64; "
+            "round or encode them first.",
+        ),
+        ([[0, 1]], 2, ValueError, "Class labels need one axis, (n,), but their shape is (1, 2)."),
+        ([0, 0], 1, ValueError, "num_classes must be 2 or more, but 1 came."),
+    ],
+)
+def test_one_vs_all_refuses(
+    labels: Any, num_classes: int, kind: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(kind, match=f"^{re.escape(sentence)}$"):
+        one_vs_all(labels, num_classes)
+
+
+def test_holdout_divides_without_loss_and_keeps_samples_with_their_labels() -> None:
+    everything = Split(np.arange(50).reshape(50, 1), np.arange(50))
+    stays, held = holdout(everything, 13, seed=3)
+    assert (len(stays), len(held)) == (37, 13)
+    assert sorted([*stays.y, *held.y]) == list(range(50))
+    for part in (stays, held):
+        np.testing.assert_array_equal(part.x[:, 0], part.y)
+
+
+def test_holdout_depends_on_its_seed_alone() -> None:
+    everything = Split(np.arange(50).reshape(50, 1), np.arange(50))
+    held = [holdout(everything, 13, seed=seed)[1].y.tolist() for seed in (3, 3, 4)]
+    assert held[0] == held[1] != held[2]
+
+
+def test_the_order_of_holdout_is_fixed_for_good() -> None:
+    everything = Split(np.arange(10).reshape(10, 1), np.arange(10))
+    assert holdout(everything, 4, seed=0)[1].y.tolist() == [3, 2, 1, 8]
+
+
+@pytest.mark.parametrize(
+    ("count", "seed", "kind", "sentence"),
+    [
+        (0, 0, ValueError, "Of 4 samples, 1 to 3 can be held out, not 0."),
+        (4, 0, ValueError, "Of 4 samples, 1 to 3 can be held out, not 4."),
+        (0.25, 0, TypeError, "count must be a whole number, but 0.25 came."),
+        (2, -1, ValueError, "seed must be 0 or more, but -1 came."),
+    ],
+)
+def test_holdout_refuses(count: Any, seed: int, kind: type[Exception], sentence: str) -> None:
+    with pytest.raises(kind, match=f"^{re.escape(sentence)}$"):
+        holdout(some(4), count, seed=seed)
