@@ -73,8 +73,9 @@ class FullyConnected(AbstractAdapter):
         dtype: DTypeLike = jnp.float32,
     ) -> None:
         owner = "FullyConnected"
-        n_in, n_out = width(owner, "in_features", in_features), width(
-            owner, "out_features", out_features
+        n_in, n_out = (
+            width(owner, "in_features", in_features),
+            width(owner, "out_features", out_features),
         )
         self.sender_shape, self.receiver_shape = (n_in,), (n_out,)
         self.reduction = known_reduction(owner, reduction)
@@ -94,9 +95,7 @@ class FullyConnected(AbstractAdapter):
 
     def increments(self, x: Array, y: Array, y_hat: Array) -> dict[str, Array]:
         """The margin-perceptron increment of `W`."""
-        return {
-            "W": margin_perceptron(x, y, y_hat, self.threshold, reduction=self.reduction)
-        }
+        return {"W": margin_perceptron(x, y, y_hat, self.threshold, reduction=self.reduction)}
 
     def admit_target(self, y: Array) -> Array:
         """Labels in {-1, +1}; anything else is an error at run time."""

@@ -66,7 +66,8 @@ class AbstractModule(eqx.Module):
             A module of the same structure. Descending along it applies the local rule.
         """
         added = dict(self.increments(x, y, y_hat))
-        zeros = jax.tree.map(lambda leaf: jnp.zeros_like(leaf) if eqx.is_array(leaf) else leaf, self)
+        arrays, static = eqx.partition(self, eqx.is_array)
+        zeros = eqx.combine(jax.tree.map(jnp.zeros_like, arrays), static)
         if not added:
             return zeros
         negated = [jax.tree.map(jnp.negative, value) for value in added.values()]

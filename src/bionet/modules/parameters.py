@@ -46,7 +46,8 @@ def gaussian(
     key: PRNGKeyArray, fan_in: int, fan_out: int, strength: ArrayLike, dtype: DTypeLike
 ) -> Float[Array, "fan_in fan_out"]:
     """`strength * N(0, 1) / sqrt(fan_in)`, so that a local field has the norm `strength`."""
-    return strength * jax.random.normal(key, (fan_in, fan_out), dtype) / math.sqrt(fan_in)
+    normal = jax.random.normal(key, (fan_in, fan_out), dtype)
+    return jnp.asarray(strength, dtype) * normal / math.sqrt(fan_in)
 
 
 def known_reduction(owner: str, reduction: Reduction) -> Reduction:

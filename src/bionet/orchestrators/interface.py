@@ -78,7 +78,9 @@ class AbstractOrchestrator(eqx.Module):
         field, rng = local_field(self.lmap, state, last, "forward", rng)
         return state.replace(last, self.lmap[last, last].activation(field)), rng
 
-    def backward(self, state: AbstractState, rng: Rng = None, *, senders: Senders = "forward") -> Self:
+    def backward(
+        self, state: AbstractState, rng: Rng = None, *, senders: Senders = "forward"
+    ) -> Self:
         """The pseudo-gradients of all edges at `state`, for Optax to descend.
 
         The buffers are the targets, the last one included, which holds the labels. The

@@ -119,5 +119,5 @@ def clamped_messages(
 def _split(edge: Edge, rng: PRNGKeyArray | None) -> tuple[PRNGKeyArray, PRNGKeyArray]:
     if rng is None:
         raise ValueError(f"Edge {edge} uses randomness and needs a key, but rng is None.")
-    rng, key = jax.random.split(rng)
-    return rng, key
+    left, key = jax.random.split(rng)
+    return left, key

@@ -1,6 +1,12 @@
 """Training methods, one file each under one contract, and the loop that drives them all."""
 
-from bionet.training.batches import AbstractBatches, ArrayBatches, Examples, GeneratedBatches
+from bionet.training.batches import (
+    AbstractBatches,
+    ArrayBatches,
+    Examples,
+    GeneratedBatches,
+    StackedBatches,
+)
 from bionet.training.checkpoints import CheckpointError, Checkpoints
 from bionet.training.evaluate import evaluate
 from bionet.training.fit import Event, FitResult, fit
@@ -8,7 +14,7 @@ from bionet.training.frozen import FrozenHidden, frozen_control
 from bionet.training.health import NonFiniteError
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.problem import Problem
-from bionet.training.readout import FreeReadout, accuracy
+from bionet.training.readout import FreeReadout, ReadoutHinge, accuracy
 from bionet.training.two_phase import TwoPhase
 
 __all__ = [
@@ -26,6 +32,8 @@ __all__ = [
     "MethodSpec",
     "NonFiniteError",
     "Problem",
+    "ReadoutHinge",
+    "StackedBatches",
     "TrainState",
     "TwoPhase",
     "accuracy",

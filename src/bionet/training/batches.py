@@ -92,7 +92,7 @@ class ArrayBatches(AbstractBatches):
         self.examples, self.batch_size, self.shuffle = examples, batch_size, shuffle
 
     @property
-    def num_batches(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def num_batches(self) -> int:
         """Full batches per epoch."""
         return len(self.examples) // self.batch_size
 
@@ -136,7 +136,10 @@ class StackedBatches(AbstractBatches):
     """
 
     parts: Batch
-    shuffle: bool = eqx.field(static=True, default=True)
+    shuffle: bool = eqx.field(static=True)
+
+    def __init__(self, parts: Batch, *, shuffle: bool = True) -> None:
+        self.parts, self.shuffle = parts, shuffle
 
     @classmethod
     def from_iterable(cls, batches: Any, *, shuffle: bool = True) -> Self:
@@ -153,13 +156,12 @@ class StackedBatches(AbstractBatches):
                 f"among {len(rows)} batches; drop the incomplete last one."
             )
         parts = tuple(
-            jnp.stack([jnp.asarray(part) for part in column])
-            for column in zip(*rows, strict=True)
+            jnp.stack([jnp.asarray(part) for part in column]) for column in zip(*rows, strict=True)
         )
-        return cls(parts, shuffle)
+        return cls(parts, shuffle=shuffle)
 
     @property
-    def num_batches(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def num_batches(self) -> int:
         """Batches per epoch."""
         return len(self.parts[0])
 

@@ -20,6 +20,7 @@ from bionet.training.method import TrainState
 
 FORMAT = "bionet-checkpoint-1"
 KEPT = 2
+TEMPORARY = ".orbax-checkpoint-tmp"
 
 
 @final
@@ -48,8 +49,10 @@ class Checkpoints:
             return None
         if not self.directory.is_dir():
             raise CheckpointError(f"{self.directory} is a file, not a directory of checkpoints.")
-        epochs = [int(p.name) for p in self.directory.iterdir() if p.is_dir() and p.name.isdigit()]
-        if not epochs and any(self.directory.iterdir()):
+        # A save that was cut off leaves a folder under orbax's temporary name: no checkpoint.
+        found = [path for path in self.directory.iterdir() if TEMPORARY not in path.name]
+        epochs = [int(path.name) for path in found if path.is_dir() and path.name.isdigit()]
+        if found and not epochs:
             raise CheckpointError(
                 f"{self.directory} holds files but no bionet checkpoint; name another directory."
             )

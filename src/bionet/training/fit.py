@@ -139,16 +139,15 @@ def fit(
             if checkpoints is not None:
                 checkpoints.save(epoch, train_state, key, {"history": history})
             event = Event(epoch, epochs, row, tuple(history), train_state)
-            if any([callback(event) is True for callback in callbacks]):
+            answers = [callback(event) for callback in callbacks]  # each one is to be told
+            if any(answer is True for answer in answers):
                 stopped = "callback"
                 break
     model = method.finish(train_state)
     test = {}
     if problem.test is not None:
         test = evaluate(problem, model, problem.test, _key(key, "test", 0))
-    return FitResult(
-        model, train_state, tuple(history), test, stopped, time.perf_counter() - began
-    )
+    return FitResult(model, train_state, tuple(history), test, stopped, time.perf_counter() - began)
 
 
 def _check_arguments(problem: Problem, epochs: int, patience: int | None) -> None:
@@ -174,7 +173,7 @@ def _start(
     train_state = method.init(problem.model, _key(key, "init", 0))
     if directory is None:
         if resume:
-            raise ValueError("fit: resume=True needs the directory of the checkpoint to go on from.")
+            raise ValueError("fit: resume=True needs checkpoint=DIR, the directory to go on from.")
         return train_state, [], None
     checkpoints = Checkpoints(directory)
     latest = checkpoints.latest()

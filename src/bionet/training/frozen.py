@@ -105,7 +105,7 @@ class FrozenHidden(AbstractMethod):
         seen = jnp.concatenate([state[j] for _, j in _readout_edges(network)], axis=-1)
         squares, products = train_state.memory
         sums = (squares + seen.T @ seen, products + seen.T @ y)
-        told = {"free settled": result.settled.astype(jnp.float32)}
+        told = {"free_settled": result.settled.astype(jnp.float32)}
         return TrainState(network, sums, train_state.step + 1), told
 
     def finish(self, train_state: TrainState) -> PyTree:
@@ -207,7 +207,5 @@ def _with_readout(model: AbstractOrchestrator, weights: np.ndarray) -> AbstractO
     edges = _readout_edges(model)
     old = [model.lmap[edge].W for edge in edges]
     cuts = np.cumsum([w.shape[0] for w in old])[:-1]
-    new = [
-        jnp.asarray(part, w.dtype) for part, w in zip(np.split(weights, cuts), old, strict=True)
-    ]
+    new = [jnp.asarray(part, w.dtype) for part, w in zip(np.split(weights, cuts), old, strict=True)]
     return eqx.tree_at(lambda o: [o.lmap[edge].W for edge in edges], model, new)

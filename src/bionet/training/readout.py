@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from bionet.orchestrators.interface import AbstractOrchestrator
 from bionet.orchestrators.settle import settle
+from bionet.rules.perceptron import margin_hinge
 from bionet.states.sequential import SequentialState
 
 
@@ -33,6 +34,21 @@ class FreeReadout(eqx.Module):
         state, _ = settle(model, state, rng=key, max_steps=self.steps, phase="free")
         state, _ = model.predict(state, key)
         return state.readout
+
+
+@final
+class ReadoutHinge(eqx.Module):
+    """`loss` of a `Problem` whose readout learns by margins: the mean margin hinge.
+
+    Args:
+        margin: the margin asked for, in units of the readout's local field.
+    """
+
+    margin: Float[Array, ""] = eqx.field(converter=jnp.asarray)
+
+    def __call__(self, outputs: Float[Array, "n k"], y: Float[Array, "n k"]) -> Float[Array, ""]:
+        """The mean of `max(0, margin - y * outputs)` over samples and units."""
+        return margin_hinge(y, outputs, self.margin)
 
 
 def accuracy(outputs: Float[Array, "n k"], y: Float[Array, "n k"]) -> Float[Array, ""]:

@@ -60,7 +60,7 @@ class TwoPhase(AbstractMethod):
         train_state = method.init(recipe.build(), jax.random.key(0))
         batch = recipe.synthetic_batch(batch_size=16)
         train_state, metrics = method.step(train_state, batch, jax.random.key(1))
-        print(int(train_state.step), float(metrics["free steps"]))
+        print(int(train_state.step), float(metrics["free_steps"]))
         ```
 
     Source:
@@ -110,7 +110,9 @@ class TwoPhase(AbstractMethod):
             raise unmet(self.spec, self.spec.needs[0], model)
         for edge in self.edge_rates:
             if edge not in model.lmap:
-                raise ValueError(f"TwoPhase: edge_rates names {edge}, but the model has no such edge.")
+                raise ValueError(
+                    f"TwoPhase: edge_rates names {edge}, but the model has no such edge."
+                )
         learning, _ = partition_trained(model)
         return TrainState(model, self.optimizer.init(learning), jnp.asarray(0))
 
@@ -142,7 +144,7 @@ class TwoPhase(AbstractMethod):
         x, y = batch
         keys = jax.random.split(key, 3)
         phases: tuple[tuple[str, int, Phase], ...] = (
-            ("warm-up", self.warmup, "free"),
+            ("warmup", self.warmup, "free"),
             ("clamped", self.clamped, "clamped"),
             ("free", self.free, "free"),
         )
@@ -170,6 +172,6 @@ class TwoPhase(AbstractMethod):
 
 def _told(phase: str, result: Settled) -> dict[str, Array]:
     return {
-        f"{phase} settled": result.settled.astype(jnp.float32),
-        f"{phase} steps": result.steps.astype(jnp.float32),
+        f"{phase}_settled": result.settled.astype(jnp.float32),
+        f"{phase}_steps": result.steps.astype(jnp.float32),
     }

@@ -1,0 +1,70 @@
+# Every target sets up what it needs: `make demo` and `make test` run as they are on a
+# machine that has nothing but make and python3. Another interpreter: make test PYTHON=python3.12
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+
+# The stamps carry the interpreter's version, so that another PYTHON makes another environment.
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+RUN := $(VENV)/.ready-to-run-$(VERSION)
+DEV := $(VENV)/.ready-to-check-$(VERSION)
+
+.PHONY: help demo test check lint types layers docs format clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo     install bionet into $(VENV) and watch two networks learn without a gradient"
+	@echo "make test     install everything and run the whole test suite (some of it: ARGS='-k word')"
+	@echo "make check    lint, types, layers, docs, then the tests: what CI runs"
+	@echo "make format   let ruff rewrite what it can"
+	@echo "make clean    remove the environment, the built site and the caches"
+
+demo: $(RUN)
+	$(BIN)/bionet demo prototypes-local
+	$(BIN)/bionet run classification-local --data digits
+
+test: $(DEV)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint types layers docs
+	$(MAKE) test
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(DEV)
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+layers: $(DEV)
+	$(BIN)/lint-imports --no-logo
+
+docs: $(DEV)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+format: $(DEV)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) site dist build .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(RUN): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "bionet needs Python 3.11 or newer, and '$(PYTHON)' is $(or $(VERSION),not there)." \
+			"Name another one, for example: make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12" >&2; \
+		exit 1; }
+	@echo "Installing bionet into $(VENV) with Python $(VERSION) (a minute or two, once) ..."
+	@$(BIN)/python -c 'import pip, sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' \
+		2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) hatchling editables
+	@$(PIP) --no-build-isolation -e ".[data]"
+	@touch $@
+
+$(DEV): $(RUN)
+	@echo "Installing what the tests, checks and docs need ..."
+	@$(PIP) --no-build-isolation -e ".[data,docs,dev]"
+	@touch $@

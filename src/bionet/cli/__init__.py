@@ -1,0 +1,37 @@
+"""The command `bionet`.
+
+`main` finds the command, imports the one file that runs it, and turns what goes wrong into a
+sentence and an exit code (`bionet.cli.errors` says which). Exit codes: 0 done, 1 a fault in
+bionet, 2 something for the user to change, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit code.
+
+    Args:
+        argv: the words after `bionet`; None takes them from the process.
+
+    Returns:
+        0, 1, 2 or 130, as above.
+
+    Example:
+        >>> from bionet.cli import main
+        >>> main(["list", "proto*", "--json"])  # doctest: +SKIP
+        0
+    """
+    from bionet.cli.errors import report
+    from bionet.cli.parser import dispatch
+
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        code = dispatch(list(words))
+        sys.stdout.flush()  # Here, where a reader that has left can still be told apart.
+        return code
+    except (Exception, KeyboardInterrupt) as error:
+        return report(error)

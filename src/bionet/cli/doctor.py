@@ -1,0 +1,66 @@
+"""`bionet doctor`: what this machine has, for a first look when something does not work."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bionet import zoo
+from bionet.cli.run_directory import installed_versions
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Says which words the command takes."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command and returns the exit code."""
+    findings = {
+        "versions": installed_versions(),
+        "devices": _tried(_devices),
+        "data": _tried(_data),
+        "plug-ins that failed": dict(zoo.REGISTRY.failures),
+    }
+    if options.json:
+        print(json.dumps(findings, indent=2, ensure_ascii=False))
+    else:
+        _print(findings)
+    return 0
+
+
+def _devices() -> dict[str, str]:
+    import jax
+
+    return {str(device): device.device_kind for device in jax.devices()}
+
+
+def _data() -> dict[str, str]:
+    from bionet import datasets
+
+    return {name: str(where) for name, where in datasets.available().items()}
+
+
+def _tried(look: Callable[[], dict[str, str]]) -> dict[str, str]:
+    """What `look` finds; the doctor reports what is broken instead of breaking on it."""
+    try:
+        return look()
+    except Exception as error:
+        return {"failed": f"{type(error).__name__}: {error}"}
+
+
+def _print(findings: Mapping[str, Mapping[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for title, found in findings.items():
+        console.print(title, style="bold", markup=False)
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
+        table.add_column(no_wrap=True)
+        for name, value in found.items() or [("none", "")]:
+            table.add_row(Text(name), Text(str(value)))
+        console.print(table)

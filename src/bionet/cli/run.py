@@ -1,0 +1,88 @@
+"""`bionet run ID`: trains a recipe and keeps everything about it in one directory."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from bionet import zoo
+from bionet.cli.errors import StoppedError
+from bionet.cli.parser import add_seed, whole_number
+from bionet.cli.run_directory import Plan, RunDirectory, installed_versions
+from bionet.cli.settings import read_settings
+
+if TYPE_CHECKING:
+    from bionet.zoo.recipe import Recipe
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Says which words the command takes."""
+    parser.add_argument("id", metavar="ID", help="the recipe, as `bionet list` names it")
+    parser.add_argument("--data", metavar="NAME", help="the data set, as `bionet show ID` names it")
+    add_seed(parser)
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", dest="settings",
+        help="change a field of the config; may be given many times",
+    )  # fmt: skip
+    parser.add_argument("--epochs", type=whole_number("--epochs", 1), metavar="N", help="how long")
+    parser.add_argument("--out", metavar="DIR", help="where (the next free runs/ID-DATA-seedN)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command and returns the exit code."""
+    spec = zoo.REGISTRY[options.id]
+    recipe = spec.load().on(options.data)
+    recipe = recipe.replace(**read_settings(recipe.config, options.settings, spec.id))
+    plan = Plan(
+        recipe=spec.id,
+        dataset=recipe.config.dataset,
+        seed=options.seed,
+        epochs=options.epochs or recipe.config.epochs,
+        config=asdict(recipe.config),
+        versions=installed_versions(),
+    )
+    directory = RunDirectory.create(options.out, plan)
+    try:
+        return train(recipe, plan, directory)
+    except BaseException:
+        if not directory.rows():
+            directory.discard()  # Nothing was learned: leave nothing in the way of a new try.
+        raise
+
+
+def train(recipe: Recipe[Any], plan: Plan, directory: RunDirectory, *, resume: bool = False) -> int:
+    """Trains, or goes on, and writes the result; returns the exit code.
+
+    Raises:
+        StoppedError: Ctrl-C came; the message says how to go on.
+    """
+    try:
+        result = recipe.fit(
+            plan.dataset,
+            seed=plan.seed,
+            epochs=plan.epochs,
+            checkpoint=directory.checkpoint,
+            resume=resume,
+            callbacks=(directory.keep_metrics(),),
+        )
+        directory.write_result(result)
+    except KeyboardInterrupt:
+        raise StoppedError(_how_to_go_on(plan, directory)) from None
+    from rich.console import Console
+
+    Console(highlight=False).print(result.table())
+    print(f"Everything is in {directory.path}: the learning curve is curve.png.")
+    return 0
+
+
+def _how_to_go_on(plan: Plan, directory: RunDirectory) -> str:
+    rows = directory.rows()
+    if not rows:
+        return (
+            f"Stopped before the first epoch was done: begin again with `bionet run {plan.recipe}`."
+        )
+    return (
+        f"Stopped after epoch {rows[-1]['epoch']}. "
+        f"`bionet resume {directory.path}` goes on from there."
+    )

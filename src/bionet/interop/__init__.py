@@ -1,0 +1,1 @@
+"""Bridges to other libraries, each in a file of its own and imported where it is used."""

@@ -1,0 +1,55 @@
+"""The zoo: recipes that run, found by what they are for and how they train.
+
+`zoo.list_recipes(application="prototypes")` says what there is, `zoo.get(id).demo()` runs it,
+and `zoo.cite(id)` gives the papers. Importing this package loads neither JAX nor any recipe;
+`zoo.Recipe` and `zoo.Result` are imported when they are first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bionet.zoo.registry import (
+    REGISTRY,
+    Registry,
+    UnknownRecipeError,
+    cite,
+    get,
+    list_recipes,
+    matrix,
+    names,
+    register,
+)
+from bionet.zoo.spec import Band, Cost, RecipeSpec, Reference
+
+if TYPE_CHECKING:
+    from bionet.zoo.recipe import Recipe
+    from bionet.zoo.result import Result
+
+__all__ = [
+    "REGISTRY",
+    "Band",
+    "Cost",
+    "Recipe",
+    "RecipeSpec",
+    "Reference",
+    "Registry",
+    "Result",
+    "UnknownRecipeError",
+    "cite",
+    "get",
+    "list_recipes",
+    "matrix",
+    "names",
+    "register",
+]
+
+_LAZY = {"Recipe": "bionet.zoo.recipe", "Result": "bionet.zoo.result"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_LAZY[name]), name)

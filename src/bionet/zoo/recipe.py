@@ -1,0 +1,292 @@
+"""A recipe: one application, one network, one method, and all that is needed to run it.
+
+A recipe file hands over plain functions of its config: data, network, method, baselines.
+This class puts them together in the same way for every recipe. It builds the problem,
+trains it, trains the frozen control beside it, measures both on data that neither has
+seen, and returns a `Result`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar, final
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from bionet._core.names import unknown
+from bionet.datasets import Split, Splits, one_vs_all
+from bionet.states.sequential import SequentialState
+from bionet.training.batches import ArrayBatches, Examples
+from bionet.training.fit import Callback, FitResult, fit
+from bionet.training.frozen import FrozenControl, frozen_control
+from bionet.training.method import AbstractMethod
+from bionet.training.problem import Problem
+from bionet.zoo.registry import REGISTRY
+from bionet.zoo.result import Result
+from bionet.zoo.spec import RecipeSpec
+
+C = TypeVar("C")
+
+
+@final
+@dataclass(frozen=True)
+class Recipe(Generic[C]):
+    """A runnable recipe; `zoo.get(id)` returns one.
+
+    Attributes:
+        id: its name in the zoo.
+        defaults: its config, a frozen dataclass with the fields `dataset`, `epochs` and
+            `batch_size` among others.
+        data: `(config, seed) -> Splits`.
+        sizes: `config -> SequentialState` with the sizes of the network's buffers.
+        network: `(config, key) -> model`.
+        trainer: `config -> method`.
+        predictor: `config -> predict`.
+        objective: `config -> loss`.
+        score: the metric of the problem, and `metric` its name.
+        synthetic: `(config, key, batch_size) -> (x, y)`, made without files.
+        baselines: `(config, splits) -> {name: metric on the test split}`.
+        control_steps: `config -> steps` in which the frozen control settles.
+        presets: by data set, the fields in which its config differs from the defaults.
+        changes: the fields that the user has replaced; they win over presets.
+    """
+
+    id: str
+    defaults: C
+    data: Callable[[C, int], Splits]
+    sizes: Callable[[C], SequentialState]
+    network: Callable[[C, PRNGKeyArray], Any]
+    trainer: Callable[[C], AbstractMethod]
+    predictor: Callable[[C], Callable[..., Array]]
+    objective: Callable[[C], Callable[..., Array]]
+    score: Callable[[Array, Array], Array]
+    synthetic: Callable[[C, PRNGKeyArray, int], tuple[Array, Array]]
+    baselines: Callable[[C, Splits], Mapping[str, float]]
+    control_steps: Callable[[C], int]
+    metric: str = "accuracy"
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> RecipeSpec:
+        """Its entry in the registry."""
+        return REGISTRY[self.id]
+
+    @property
+    def config(self) -> C:
+        """The config that a run would use: defaults, then the data set's preset, then changes."""
+        default: Any = self.defaults
+        dataset = self.changes.get("dataset", default.dataset)
+        fields = {**self.presets.get(dataset, {}), **self.changes}
+        return dataclasses.replace(default, **fields)
+
+    def replace(self, **fields: Any) -> Recipe[C]:
+        """The same recipe with other values in its config.
+
+        Raises:
+            ValueError: a field that the config does not have, with the nearest names, or a
+                value that the config refuses.
+        """
+        default: Any = self.defaults
+        known = [each.name for each in dataclasses.fields(default)]
+        for name in fields:
+            if name not in known:
+                raise ValueError(f"In recipe {self.id!r}: {unknown('field', name, known)}")
+        changed = dataclasses.replace(self, changes={**self.changes, **fields})
+        _ = changed.config  # a config checks its values when it is made
+        return changed
+
+    def on(self, dataset: str | None) -> Recipe[C]:
+        """The same recipe on another data set; None leaves it as it is.
+
+        Raises:
+            ValueError: the recipe does not take that data set; the nearest names are told.
+        """
+        if dataset is None:
+            return self
+        takes = self.spec.datasets
+        if dataset not in takes:
+            raise ValueError(f"For recipe {self.id!r}: {unknown('data set', dataset, takes)}")
+        return self.replace(dataset=dataset)
+
+    def state(self) -> SequentialState:
+        """A state with the sizes of the network's buffers."""
+        return self.sizes(self.config)
+
+    def build(self, key: PRNGKeyArray | None = None) -> Any:
+        """The untrained network; the same key gives the same network."""
+        return self.network(self.config, jax.random.key(0) if key is None else key)
+
+    def method(self) -> AbstractMethod:
+        """The training method; the same object for the same config, so it compiles once."""
+        return _made_once(self.trainer, self.config)
+
+    def synthetic_batch(
+        self, key: PRNGKeyArray | None = None, batch_size: int = 32
+    ) -> tuple[Array, Array]:
+        """Inputs and targets like those of the data set, made without any file.
+
+        Raises:
+            ValueError: a batch size below 1.
+        """
+        if batch_size < 1:
+            raise ValueError(f"synthetic_batch: batch_size needs 1 or more, got {batch_size}.")
+        return self.synthetic(self.config, jax.random.key(0) if key is None else key, batch_size)
+
+    def loss(self, model: Any, *batch: Array) -> Float[Array, ""]:
+        """The recipe's loss of `model` on a batch `x, y`; lower is better."""
+        x, y = batch
+        outputs = self.predictor(self.config)(model, x, jax.random.key(0))
+        return self.objective(self.config)(outputs, y)
+
+    def problem(self, seed: int = 0, splits: Splits | None = None) -> Problem:
+        """The task of a seed: untrained network, objective and data, for any method.
+
+        Args:
+            seed: of the network's initial weights, and of data that is generated.
+            splits: data to use instead of the recipe's own.
+        """
+        config: Any = self.config
+        splits = self.data(config, seed) if splits is None else splits
+        train = _examples(splits.train, splits.num_classes)
+        validation = splits.validation
+        return Problem(
+            model=self.build(_seed_keys(seed)[0]),
+            predict=self.predictor(config),
+            loss=self.objective(config),
+            metric=self.score,
+            train=ArrayBatches(train, config.batch_size),
+            validation=None if validation is None else _examples(validation, splits.num_classes),
+            test=_examples(splits.test, splits.num_classes),
+            metric_name=self.metric,
+        )
+
+    def fit(
+        self,
+        dataset: str | None = None,
+        *,
+        seed: int = 0,
+        epochs: int | None = None,
+        checkpoint: str | Path | None = None,
+        resume: bool = False,
+        callbacks: Sequence[Callback] = (),
+        patience: int | None = None,
+        progress: bool | None = None,
+    ) -> Result:
+        """Trains the network and its frozen control, and measures both on held-out data.
+
+        Args:
+            dataset: one of the spec's data sets; None is the config's own.
+            seed: of everything that is random.
+            epochs: instead of the config's; 0 measures the untrained network.
+            checkpoint: a directory for a checkpoint after each epoch.
+            resume: go on from the newest checkpoint there.
+            callbacks: called after each epoch with a `bionet.training.Event`.
+            patience: end the run when the validation metric has not risen for so long.
+            progress: a progress bar; None shows it on a terminal only.
+
+        Raises:
+            ValueError: see `on` and `bionet.fit`.
+        """
+        recipe = self.on(dataset)
+        config: Any = recipe.config
+        splits = recipe.data(config, seed)
+        problem = recipe.problem(seed, splits)
+        key = _seed_keys(seed)[1]
+        fitted = fit(
+            problem,
+            recipe.method(),
+            epochs=config.epochs if epochs is None else epochs,
+            key=key,
+            callbacks=callbacks,
+            patience=patience,
+            progress=progress,
+            checkpoint=checkpoint,
+            resume=resume,
+        )
+        return recipe._result(fitted, recipe._control(problem, key, seed), splits, seed)
+
+    def demo(
+        self, steps: int | None = None, *, seed: int = 0, progress: bool | None = None
+    ) -> Result:
+        """Trains on the default data, prints a short table, and returns the result.
+
+        Args:
+            steps: how many epochs; None is the config's number.
+            seed: of everything that is random.
+            progress: a progress bar; None shows it on a terminal only.
+
+        Raises:
+            ValueError: a negative number of steps.
+        """
+        if steps is not None and steps < 0:
+            raise ValueError(f"demo of {self.id!r}: steps needs 0 or more, got {steps}.")
+        from rich.console import Console
+
+        result = self.fit(seed=seed, epochs=steps, progress=progress)
+        Console(highlight=False).print(result.table())
+        return result
+
+    def _control(self, problem: Problem, key: PRNGKeyArray, seed: int) -> Result:
+        began = time.perf_counter()
+        config = self.config
+        found = frozen_control(
+            problem, self.sizes(config), steps=self.control_steps(config), key=key
+        )
+        return Result(
+            recipe=f"{self.id} (hidden frozen)",
+            dataset=config.dataset,  # pyright: ignore[reportAttributeAccessIssue]
+            seed=seed,
+            history=({"epoch": 1, **found.validation},),
+            metrics=found.test,
+            seconds=time.perf_counter() - began,
+            metric=self.metric,
+            details={"control": _told(found)},
+            model=found.model,
+        )
+
+    def _result(self, fitted: FitResult, control: Result, splits: Splits, seed: int) -> Result:
+        return Result(
+            recipe=self.id,
+            dataset=splits.name,
+            seed=seed,
+            history=fitted.history,
+            metrics=fitted.test,
+            baselines=dict(self.baselines(self.config, splits)),
+            control=control,
+            seconds=fitted.seconds,
+            metric=self.metric,
+            stopped=fitted.stopped,
+            details=dict(control.details),
+            model=fitted.model,
+        )
+
+
+@functools.lru_cache(maxsize=64)
+def _made_once(make: Callable[[Any], AbstractMethod], config: Any) -> AbstractMethod:
+    return make(config)
+
+
+def _seed_keys(seed: int) -> tuple[PRNGKeyArray, PRNGKeyArray]:
+    """The keys of a seed: one for the initial weights, one for training."""
+    weights, training = jax.random.split(jax.random.key(seed))
+    return weights, training
+
+
+def _examples(split: Split, num_classes: int) -> Examples:
+    return Examples(jnp.asarray(split.x), jnp.asarray(one_vs_all(split.y, num_classes)))
+
+
+def _told(control: FrozenControl) -> str:
+    how = {
+        "dynamics": "hidden layer frozen, with its dynamics",
+        "feed-forward": "hidden layer frozen, without recurrence",
+    }[control.hidden]
+    return f"{how}; ridge readout, penalty {control.ridge:g} chosen on validation data"

@@ -1,0 +1,260 @@
+"""What the zoo knows about a recipe before it imports it.
+
+A `RecipeSpec` is frozen data: an id, four tags (application, method, architecture,
+family), one sentence, the place of the code as "module:attribute", the papers, the
+numbers to expect and what they cost. Everything is checked when it is made, so that a
+slip in the catalogue or in a plug-in is told at once and by name. This file needs the
+standard library alone: listing the zoo loads no JAX.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bionet._core.names import closest
+
+FAMILIES = ("control", "local", "zeroth-order", "first-order", "transfer", "hybrid")
+"""The families of training methods, ordered by how much of the loss they see."""
+
+_KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_ENTRY_POINT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A paper or a book that a recipe follows.
+
+    Args:
+        key: the BibTeX key, such as "badalotti2025dynamical".
+        title: the title in full.
+        authors: the authors in order, each as "Given Family".
+        year: the year of publication.
+        venue: the journal, the conference, or the preprint number; may be empty.
+        url: where to read it; may be empty.
+
+    Raises:
+        TypeError: `authors` is not a tuple of strings.
+        ValueError: the key, the title or the authors are missing.
+    """
+
+    key: str
+    title: str
+    authors: tuple[str, ...]
+    year: int
+    venue: str = ""
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        where = f"Reference {self.key!r}"
+        if not re.fullmatch(r"[A-Za-z][\w:.-]*", self.key):
+            raise ValueError(
+                f"{where} needs a BibTeX key of letters, digits and -_:. that begins with a letter."
+            )
+        _need_strings(where, "authors", self.authors)
+        if not self.authors or not self.title.strip():
+            raise ValueError(f"{where} needs a title and at least one author.")
+
+    def bibtex(self) -> str:
+        """The BibTeX entry: an article where there is a venue, else a miscellany."""
+        kind = "article" if self.venue else "misc"
+        fields = {
+            "title": f"{{{_escape(self.title)}}}",
+            "author": " and ".join(_escape(author) for author in self.authors),
+            "journal": _escape(self.venue),
+            "year": str(self.year),
+            "url": self.url,
+        }
+        lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
+        return "\n".join([f"@{kind}{{{self.key},", *lines, "}"])
+
+
+@dataclass(frozen=True)
+class Band:
+    """The range in which the mean of a held-out metric is expected to fall.
+
+    Args:
+        metric: the name of the metric, such as "accuracy".
+        low: the lower end, in the metric's own unit (accuracy from 0 to 1).
+        high: the upper end.
+        seeds: over how many seeds the range was measured.
+        study: the script or the study that measured it.
+        dataset: the data set that it holds for.
+
+    Raises:
+        ValueError: the ends are not finite or not in order, or there is no seed.
+    """
+
+    metric: str
+    low: float
+    high: float
+    seeds: int
+    study: str = ""
+    dataset: str = ""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
+            raise ValueError(
+                f"The band of {self.metric!r} needs two finite ends with low <= high; "
+                f"{self.low} and {self.high} came."
+            )
+        if self.seeds < 1:
+            raise ValueError(
+                f"The band of {self.metric!r} needs at least one seed; {self.seeds} came."
+            )
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a recipe was measured to cost.
+
+    Args:
+        demo_seconds: seconds of `demo()`, warm.
+        device: the machine it was measured on, such as "2 CPU cores".
+        fit_seconds: seconds of a whole `fit()` at its defaults, warm.
+        peak_memory_mib: the largest memory of the process, in MiB.
+
+    Raises:
+        ValueError: a number is negative or not finite.
+    """
+
+    demo_seconds: float
+    device: str
+    fit_seconds: float | None = None
+    peak_memory_mib: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("demo_seconds", "fit_seconds", "peak_memory_mib"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"Cost {name} needs a finite number >= 0; {value} came.")
+
+
+@dataclass(frozen=True)
+class RecipeSpec:
+    """A recipe's entry in the zoo.
+
+    Args:
+        id: the name, in kebab case, `application-variant`.
+        application: what the network is for, in kebab case.
+        method: how it is trained, in kebab case.
+        architecture: what is trained, in kebab case.
+        family: one of `FAMILIES`.
+        summary: one line on what a reader gets.
+        entry_point: where the recipe is, as "module:attribute"; imported on first use.
+        references: the papers that it follows.
+        datasets: the names of the data sets that `fit` takes, the default first.
+        expected: the measured bands, one per metric and data set.
+        cost: the measured cost, or None where nothing was measured yet.
+        step_unit: what `demo(steps=...)` counts, in the singular.
+
+    Raises:
+        TypeError: a field that holds many is no tuple of the right things.
+        ValueError: an id or a tag is not in kebab case, the family is unknown, the summary
+            is not one line, or the entry point is not "module:attribute".
+
+    Example:
+        >>> spec = RecipeSpec(
+        ...     id="prototypes-hebb",
+        ...     application="prototypes",
+        ...     method="hebb",
+        ...     architecture="binary-mlp",
+        ...     family="local",
+        ...     summary="Noisy prototypes, learned by Hebb's rule.",
+        ...     entry_point="my_package.hebb:RECIPE",
+        ... )
+        >>> spec.to_dict()["family"]
+        'local'
+    """
+
+    id: str
+    application: str
+    method: str
+    architecture: str
+    family: str
+    summary: str
+    entry_point: str
+    references: tuple[Reference, ...] = ()
+    datasets: tuple[str, ...] = ()
+    expected: tuple[Band, ...] = ()
+    cost: Cost | None = None
+    step_unit: str = "epoch"
+
+    def __post_init__(self) -> None:
+        where = f"Recipe {self.id!r}"
+        for name in ("id", "application", "method", "architecture"):
+            _need_kebab(where, name, getattr(self, name))
+        if self.family not in FAMILIES:
+            near = closest(self.family, FAMILIES, count=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ValueError(
+                f"{where} needs a family out of {', '.join(FAMILIES)}; {self.family!r} came.{hint}"
+            )
+        if not self.summary.strip() or "\n" in self.summary:
+            raise ValueError(f"{where} needs a summary of one line; {self.summary!r} came.")
+        if not _ENTRY_POINT.fullmatch(self.entry_point):
+            raise ValueError(
+                f"{where} needs an entry point of the form 'module:attribute'; "
+                f"{self.entry_point!r} came."
+            )
+        _need_strings(where, "datasets", self.datasets)
+        _need_tuple(where, "references", self.references, Reference)
+        _need_tuple(where, "expected", self.expected, Band)
+
+    def load(self) -> Any:
+        """Imports the recipe.
+
+        Returns:
+            The object that the entry point names, a `bionet.zoo.Recipe`.
+
+        Raises:
+            ImportError: the module does not import, or has no such attribute.
+        """
+        module_name, _, attribute = self.entry_point.partition(":")
+        where = f"Recipe {self.id!r} cannot be loaded from {self.entry_point!r}"
+        try:
+            found = importlib.import_module(module_name)
+        except ImportError as error:
+            raise ImportError(f"{where}: {error}. Install what is missing.") from error
+        try:
+            for name in attribute.split("."):
+                found = getattr(found, name)
+        except AttributeError as error:
+            raise ImportError(
+                f"{where}: {error}. Correct the entry point of its RecipeSpec."
+            ) from error
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spec as plain dictionaries, lists, strings and numbers, ready for JSON."""
+        return json.loads(self.to_json())
+
+    def to_json(self) -> str:
+        """The spec as JSON text."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+def _need_kebab(where: str, name: str, value: str) -> None:
+    if not isinstance(value, str) or not _KEBAB.fullmatch(value):
+        raise ValueError(
+            f"{where} needs its {name} in kebab case (small letters and digits, "
+            f"joined by hyphens, as in 'prototypes-local'); {value!r} came."
+        )
+
+
+def _need_strings(where: str, name: str, value: object) -> None:
+    _need_tuple(where, name, value, str)
+
+
+def _need_tuple(where: str, name: str, value: object, kind: type) -> None:
+    if not isinstance(value, tuple) or not all(isinstance(item, kind) for item in value):
+        raise TypeError(f"{where} needs its {name} as a tuple of {kind.__name__}; {value!r} came.")
+
+
+def _escape(text: str) -> str:
+    """`text` with the characters escaped that BibTeX would read as commands."""
+    return re.sub(r"([&%#_$])", r"\\\1", text)
