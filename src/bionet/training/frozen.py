@@ -30,13 +30,14 @@ from bionet.modules.interfaces import AbstractModule
 from bionet.orchestrators.interface import AbstractOrchestrator
 from bionet.orchestrators.settle import settle
 from bionet.states.sequential import SequentialState
+from bionet.training.batches import AbstractBatches
 from bionet.training.evaluate import evaluate
 from bionet.training.fit import fit
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.problem import Problem
 
 Hidden = Literal["dynamics", "feed-forward"]
-RIDGES = tuple(10.0**power for power in np.arange(-2.0, 5.1, 0.5))
+RIDGES = tuple(10.0**power for power in range(-2, 6))
 
 
 @final
@@ -143,6 +144,7 @@ def frozen_control(
     steps: int,
     key: PRNGKeyArray,
     ridges: Sequence[float] = RIDGES,
+    refit: AbstractBatches | None = None,
 ) -> FrozenControl:
     """The frozen-hidden control of a problem, at the width of its model.
 
@@ -155,6 +157,8 @@ def frozen_control(
         steps: the most steps in which the hidden layers settle.
         key: of the order of the batches, and of modules that use randomness.
         ridges: the penalties to choose from.
+        refit: batches over which the chosen readout is solved once more, where the final
+            run may learn from the validation split too.
 
     Raises:
         ValueError: no validation split, or a model without a linear readout.
@@ -165,17 +169,26 @@ def frozen_control(
     found: list[FrozenControl] = []
     for hidden in get_args(Hidden):
         method = FrozenHidden(state, steps=steps, hidden=hidden)
-        untested = replace(problem, validation=None, test=None)
-        gathered = fit(untested, method, epochs=1, key=key, progress=False).train_state
+        gathered = _gathered(problem, method, key)
         for ridge in ridges:
             tuned = eqx.tree_at(lambda m: m.ridge, method, jnp.asarray(ridge, jnp.float32))
             model = tuned.finish(gathered)
             scores = evaluate(problem, model, examples, key)
             found.append(FrozenControl(model, hidden, ridge, scores, {}))
     best = max(found, key=lambda control: control.validation[problem.metric_name])
+    if refit is not None:
+        method = FrozenHidden(state, steps=steps, hidden=best.hidden, ridge=best.ridge)
+        gathered = _gathered(replace(problem, train=refit), method, key)
+        best = replace(best, model=method.finish(gathered))
     if problem.test is None:
         return best
     return replace(best, test=evaluate(problem, best.model, problem.test, key))
+
+
+def _gathered(problem: Problem, method: FrozenHidden, key: PRNGKeyArray) -> TrainState:
+    """The sums over every training batch, without a look at any other split."""
+    untested = replace(problem, validation=None, test=None)
+    return fit(untested, method, epochs=1, key=key, progress=False).train_state
 
 
 def without_recurrence(model: AbstractOrchestrator) -> AbstractOrchestrator:

@@ -196,6 +196,8 @@ class Recipe(Generic[C]):
             ValueError: see `on` and `bionet.fit`.
         """
         recipe = self.on(dataset)
+        if epochs is not None:
+            recipe = recipe.replace(epochs=epochs)  # a schedule of rates depends on it
         config: Any = recipe.config
         splits = recipe.data(config, seed)
         problem = recipe.problem(seed, splits)
@@ -203,7 +205,7 @@ class Recipe(Generic[C]):
         fitted = fit(
             problem,
             recipe.method(),
-            epochs=config.epochs if epochs is None else epochs,
+            epochs=config.epochs,
             key=key,
             callbacks=callbacks,
             patience=patience,
