@@ -10,12 +10,23 @@ With one hidden layer `forward` and `unsupervised` are the same; with two they a
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from bionet._core.names import unknown
 
 Senders = Literal["all", "forward", "backward", "unsupervised"]
 SENDERS: tuple[str, ...] = get_args(Senders)
+
+
+def known_group(senders: str) -> Senders:
+    """`senders`, if it is one of the four words.
+
+    Raises:
+        ValueError: it is none of them; the nearest is named.
+    """
+    if senders not in SENDERS:
+        raise ValueError(f"senders: {unknown('group of senders', senders, SENDERS)}")
+    return cast(Senders, senders)
 
 
 def is_selected(senders: Senders, receiver: int, sender: int, last: int) -> bool:
@@ -27,12 +38,10 @@ def is_selected(senders: Senders, receiver: int, sender: int, last: int) -> bool
     Raises:
         ValueError: `senders` is none of the four words.
     """
-    if senders == "all":
-        return True
     if senders == "forward":
         return sender <= receiver
     if senders == "backward":
         return sender >= receiver
     if senders == "unsupervised":
         return sender != last or receiver == last
-    raise ValueError(f"senders: {unknown('group of senders', senders, SENDERS)}")
+    return known_group(senders) == "all"

@@ -107,7 +107,7 @@ class FrozenFullyConnected(AbstractAdapter):
     """Dense couplings that never learn; the message is `x @ W`, the pseudo-gradient zero.
 
     It takes the arguments of `FullyConnected`, so that one can stand in for the other.
-    The threshold and the reduction are kept and not used.
+    The threshold and the reduction have nothing to do here.
     """
 
     W: Float[Array, "in_features out_features"]
@@ -125,9 +125,12 @@ class FrozenFullyConnected(AbstractAdapter):
         threshold: ArrayLike,
         key: PRNGKeyArray,
         *,
+        reduction: Reduction = "sqrt",
         dtype: DTypeLike = jnp.float32,
     ) -> None:
-        twin = FullyConnected(in_features, out_features, strength, threshold, key, dtype=dtype)
+        twin = FullyConnected(
+            in_features, out_features, strength, threshold, key, reduction=reduction, dtype=dtype
+        )
         self.W, self.strength, self.threshold = twin.W, twin.strength, twin.threshold
         self.sender_shape, self.receiver_shape = twin.sender_shape, twin.receiver_shape
 

@@ -18,7 +18,7 @@ from typing import Self, TypeVar
 import equinox as eqx
 from jaxtyping import Array, PRNGKeyArray
 
-from bionet.layer_maps.senders import Senders
+from bionet.layer_maps.senders import Senders, known_group
 from bionet.layer_maps.sparse import Edge, LayerMap
 from bionet.modules.interfaces import AbstractModule
 from bionet.orchestrators.messages import check_state, local_field
@@ -57,7 +57,7 @@ class AbstractOrchestrator(eqx.Module):
                 no key where a module needs one.
         """
         check_state(self.lmap, state)
-        return self.advance(state, rng, senders, {})
+        return self.advance(state, rng, known_group(senders), {})
 
     def step_inference(self, state: S, *, rng: Rng, senders: Senders = "forward") -> tuple[S, Rng]:
         """One step without what comes back from the output or from later layers.
@@ -95,6 +95,7 @@ class AbstractOrchestrator(eqx.Module):
             RuntimeError: labels that the rules of the last row can't learn (also under jit).
         """
         check_state(self.lmap, state)
+        known_group(senders)
         fields: dict[int, Array] = {}
         for i in self.lmap.rows():
             fields[i], rng = local_field(self.lmap, state, i, senders, rng)

@@ -23,8 +23,8 @@ def check_state(lmap: LayerMap, state: AbstractState) -> None:
     """Fails unless each buffer of `state` has the shape and the dtype that its edges need.
 
     Raises:
-        ValueError: another number of buffers, or a shape; the sentence names the edge and
-            both shapes.
+        ValueError: another number of buffers, batch sizes that differ, or a shape; the
+            sentence names the edge and both shapes.
         TypeError: a dtype; the sentence names the edge and both dtypes.
     """
     if len(state) != lmap.last + 1:
@@ -33,10 +33,20 @@ def check_state(lmap: LayerMap, state: AbstractState) -> None:
             f"{lmap.last}, which needs {lmap.last + 1}: one for the input and one for each "
             "row. Build the state with that many sizes."
         )
+    _check_batch(state)
     for (i, j), module in lmap.edge_items():
         _check_shape((i, j), "receives", state[i], i, module.receiver_shape)
         _check_shape((i, j), "sends", state[j], j, module.sender_shape)
         _check_dtype((i, j), module, state[j])
+
+
+def _check_batch(state: AbstractState) -> None:
+    batches = [state[i].shape[0] for i in range(len(state))]
+    if len(set(batches)) > 1 or 0 in batches:
+        raise ValueError(
+            f"The buffers of the state need one batch size, of 1 or more, got {batches}, from the "
+            "input to the output. Make the state with state.init(x, y)."
+        )
 
 
 def _check_shape(

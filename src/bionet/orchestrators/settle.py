@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
 from bionet._core.names import unknown
-from bionet.layer_maps.senders import Senders
+from bionet.layer_maps.senders import Senders, known_group
 from bionet.orchestrators.interface import AbstractOrchestrator, S
 from bionet.orchestrators.messages import check_state, clamped_messages
 
@@ -78,11 +78,13 @@ def settle(
         print(bool(result.settled), int(result.steps))
         ```
     """
+    if not hasattr(max_steps, "__index__"):
+        raise TypeError(f"settle: max_steps needs an int, got {max_steps!r}.")
     if max_steps < 0:
         raise ValueError(f"settle: max_steps needs 0 or more, got {max_steps}.")
     if phase not in _SENDERS:
         raise ValueError(f"settle: {unknown('phase', phase, _SENDERS)}")
-    listened = _SENDERS[phase] if senders is None else senders
+    listened = _SENDERS[phase] if senders is None else known_group(senders)
     check_state(orchestrator.lmap, state)
     return _run(orchestrator, state, rng, jnp.asarray(max_steps), listened, early_stop)
 

@@ -52,7 +52,7 @@ def margin_perceptron(
         `x^T (1[y * y_hat <= threshold] * y)`, divided as `reduction` says.
 
     Raises:
-        ValueError: `reduction` is neither of the two.
+        ValueError: `reduction` is neither of the two, or shapes that do not fit.
 
     Example:
         ```python
@@ -70,9 +70,19 @@ def margin_perceptron(
         Badalotti et al., "Dynamical Learning in Deep Asymmetric Recurrent Neural
         Networks" (2025, arXiv:2509.05041). `reduction="mean"` is ours.
     """
+    _check_shapes(x, y, y_hat)
     n, d = x.shape
     correction = jnp.where(violated_margin(y, y_hat, threshold), y, jnp.zeros_like(y))
     return x.T @ correction / _divisor(n, d, reduction)
+
+
+def _check_shapes(x: Array, y: Array, y_hat: Array) -> None:
+    """A width of one would be broadcast without a word, so shapes have to be equal."""
+    if x.ndim != 2 or y.ndim != 2 or y.shape != y_hat.shape or x.shape[0] != y.shape[0]:
+        raise ValueError(
+            "margin_perceptron: needs x (n, d), y (n, k) and y_hat (n, k), got shapes "
+            f"{x.shape}, {y.shape} and {y_hat.shape}."
+        )
 
 
 def _divisor(n: int, d: int, reduction: str) -> float:

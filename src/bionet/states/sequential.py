@@ -15,6 +15,7 @@ from typing import Self, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, DTypeLike
 
 from bionet.states.interface import AbstractState
@@ -25,17 +26,18 @@ class SequentialState(AbstractState):
     """The buffers of a network whose layers are numbered from the input to the output.
 
     Args:
-        sizes: one size per buffer, an int or a shape without the batch axis.
-        dtype: of all buffers; `init` casts to it.
+            sizes: one size per buffer, an int or a shape without the batch axis.
+            dtype: of all buffers; `init` casts to it.
 
     Example:
-        ```python
-        import jax.numpy as jnp
-        from bionet.states.sequential import SequentialState
+            ```python
+            import jax.numpy as jnp
+    import numpy as np
+            from bionet.states.sequential import SequentialState
 
-        state = SequentialState((4, 3, 2)).init(jnp.ones((8, 4)))
-        print(len(state), state[1].shape, state.readout.shape)
-        ```
+            state = SequentialState((4, 3, 2)).init(jnp.ones((8, 4)))
+            print(len(state), state[1].shape, state.readout.shape)
+            ```
     """
 
     buffers: tuple[Array, ...]
@@ -116,9 +118,10 @@ class SequentialState(AbstractState):
 
     def _admit(self, name: str, value: ArrayLike, index: int) -> Array:
         """Casts `value` once, and refuses what no network can take."""
+        dtype = value.dtype if isinstance(value, jax.Array) else np.asarray(value).dtype
+        if not any(jnp.issubdtype(dtype, kind) for kind in (jnp.floating, jnp.integer, jnp.bool_)):
+            raise TypeError(f"state.init: {name} needs real numbers, got dtype {dtype}.")
         array = jnp.asarray(value)
-        if not (jnp.issubdtype(array.dtype, jnp.floating) or _is_integral(array)):
-            raise TypeError(f"state.init: {name} needs real numbers, got dtype {array.dtype}.")
         if array.ndim == 0 or array.shape[1:] != self.sizes[index]:
             raise ValueError(
                 f"state.init: {name} goes into buffer {index} and needs shape "
@@ -149,7 +152,3 @@ def _as_shape(index: int, size: int | Sequence[int]) -> tuple[int, ...]:
 
 def _batched(shape: tuple[int, ...]) -> str:
     return f"(batch, {', '.join(str(n) for n in shape)})"
-
-
-def _is_integral(array: jax.Array) -> bool:
-    return jnp.issubdtype(array.dtype, jnp.integer) or array.dtype == jnp.bool_
