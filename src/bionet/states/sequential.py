@@ -26,18 +26,17 @@ class SequentialState(AbstractState):
     """The buffers of a network whose layers are numbered from the input to the output.
 
     Args:
-            sizes: one size per buffer, an int or a shape without the batch axis.
-            dtype: of all buffers; `init` casts to it.
+        sizes: one size per buffer, an int or a shape without the batch axis.
+        dtype: of all buffers; `init` casts to it.
 
     Example:
-            ```python
-            import jax.numpy as jnp
-    import numpy as np
-            from bionet.states.sequential import SequentialState
+        ```python
+        import jax.numpy as jnp
+        from bionet.states.sequential import SequentialState
 
-            state = SequentialState((4, 3, 2)).init(jnp.ones((8, 4)))
-            print(len(state), state[1].shape, state.readout.shape)
-            ```
+        state = SequentialState((4, 3, 2)).init(jnp.ones((8, 4)))
+        print(len(state), state[1].shape, state.readout.shape)
+        ```
     """
 
     buffers: tuple[Array, ...]
