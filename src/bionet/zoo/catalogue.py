@@ -7,7 +7,7 @@ and the old one stays. Tags are few and stable: look for one that fits before ma
 
 from __future__ import annotations
 
-from bionet.zoo.spec import RecipeSpec, Reference
+from bionet.zoo.spec import Band, RecipeSpec, Reference
 
 BADALOTTI_2025 = Reference(
     key="badalotti2025dynamical",
@@ -35,6 +35,9 @@ SPECS = (
         entry_point="bionet.zoo.recipes.prototypes_local:RECIPE",
         references=(BADALOTTI_2025,),
         datasets=("prototypes",),
+        expected=(
+            Band("accuracy", 0.957, 0.972, 5, "research/studies/first-recipes", "prototypes"),
+        ),
     ),
     RecipeSpec(
         id="classification-local",
@@ -46,6 +49,10 @@ SPECS = (
         entry_point="bionet.zoo.recipes.classification_local:RECIPE",
         references=(BADALOTTI_2025,),
         datasets=("digits", "mnist", "fashion-mnist"),
+        expected=(
+            Band("accuracy", 0.956, 0.966, 5, "research/studies/first-recipes", "digits"),
+            Band("accuracy", 0.950, 0.959, 1, "research/studies/mnist-local", "mnist"),
+        ),
     ),
 )
 """Every recipe of this package, in the order in which `bionet list` shows them."""

@@ -7,6 +7,12 @@ from files. Each step is one warm-up step on the image alone, then up to five wi
 then up to five without it; plain gradient-free increments with a learning rate per edge that
 falls to zero along a cosine.
 
+What to expect: on the small digits 96 % with 256 hidden units, about three points above the
+frozen control at the same width; on MNIST 95 % with 1,000 units, four points above its control,
+and still a little under 2,000 frozen random ReLU units with a ridge readout (95.8 %). Wider
+frozen layers catch up, so compare at equal width. Nothing was chosen on a test split.
+Fashion-MNIST takes MNIST's numbers as they are and has not been measured.
+
 The loss is the mean margin hinge of the readout, at the readout's own threshold.
 """
 
