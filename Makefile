@@ -1,7 +1,9 @@
 # Every target sets up what it needs: `make demo` and `make test` run as they are on a
 # machine that has nothing but make and python3. Another interpreter: make test PYTHON=python3.12
+# Tests run in two processes, one per core here; make test JOBS=8 on a larger machine.
 
 PYTHON ?= python3
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
@@ -26,7 +28,7 @@ demo: $(RUN)
 	$(BIN)/bionet run classification-local --data digits
 
 test: $(DEV)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: lint types layers docs
 	$(MAKE) test

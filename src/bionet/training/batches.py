@@ -119,6 +119,11 @@ class GeneratedBatches(AbstractBatches):
     make: Callable[[PRNGKeyArray], Batch] = eqx.field(static=True)
     num_batches: int = eqx.field(static=True)
 
+    def __init__(self, make: Callable[[PRNGKeyArray], Batch], num_batches: int) -> None:
+        if num_batches < 1:
+            raise ValueError(f"GeneratedBatches: num_batches needs 1 or more, got {num_batches}.")
+        self.make, self.num_batches = make, num_batches
+
     def plan(self, key: PRNGKeyArray) -> PRNGKeyArray:
         """One key per batch."""
         return jax.random.split(key, self.num_batches)

@@ -3,10 +3,14 @@
 Orbax writes the arrays, each save whole or not at all. What lies on disk is arrays and
 JSON: loading one runs no code from it. The structure comes from the program that
 resumes, and a checkpoint that does not fit it is refused with the first difference.
+A seal with the sha256 of every file is written last, so that a flipped bit never
+becomes a weight.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any, final
 
@@ -15,11 +19,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
+from bionet._core.files import write_json
 from bionet.layer_maps.sparse import leaf_name
 from bionet.training.method import TrainState
 
 FORMAT = "bionet-checkpoint-1"
 KEPT = 2
+SEAL = "sha256.json"
 TEMPORARY = ".orbax-checkpoint-tmp"
 
 
@@ -78,6 +84,7 @@ class Checkpoints:
                     state=ocp.args.StandardSave(leaves), about=ocp.args.JsonSave(about)
                 ),
             )
+        write_json(self.directory / str(epoch) / SEAL, self._hashes(epoch))
 
     def restore(self, template: TrainState, key: PRNGKeyArray) -> tuple[TrainState, Any]:
         """The newest state, in the structure of `template`, and its notes.
@@ -89,7 +96,9 @@ class Checkpoints:
         if epoch is None:
             raise CheckpointError(f"There is no checkpoint in {self.directory}.")
         about = self._read(epoch, None)
-        self._check(about, template, key)
+        self._check_format(about)
+        self._check_seal(epoch)
+        self._check_fit(about, template, key)
         numbered = self._read(epoch, _leaves(template))
         return _filled(template, numbered), about["notes"]
 
@@ -108,17 +117,40 @@ class Checkpoints:
             with ocp.CheckpointManager(self.directory) as manager:
                 return manager.restore(epoch, args=ocp.args.Composite(**{part: wanted}))[part]
         except Exception as error:  # orbax and tensorstore raise many kinds for a broken file
-            raise CheckpointError(
-                f"The checkpoint {self.directory / str(epoch)} can't be read "
-                f"({type(error).__name__}). Delete that folder to go on from an earlier one."
-            ) from error
+            raise self._unreadable(epoch, type(error).__name__) from error
 
-    def _check(self, about: Any, template: TrainState, key: PRNGKeyArray) -> None:
+    def _unreadable(self, epoch: int, why: str) -> CheckpointError:
+        return CheckpointError(
+            f"The checkpoint {self.directory / str(epoch)} can't be read ({why}). Delete that "
+            "folder to go on from an earlier one."
+        )
+
+    def _hashes(self, epoch: int) -> dict[str, str]:
+        folder = self.directory / str(epoch)
+        return {
+            path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.name != SEAL
+        }
+
+    def _check_seal(self, epoch: int) -> None:
+        seal = self.directory / str(epoch) / SEAL
+        try:
+            sealed = json.loads(seal.read_text("utf-8"))
+        except (OSError, ValueError):
+            raise self._unreadable(epoch, "unfinished") from None
+        found = self._hashes(epoch)
+        if not isinstance(sealed, dict) or any(found.get(name) != sealed[name] for name in sealed):
+            raise self._unreadable(epoch, "damaged")
+
+    def _check_format(self, about: Any) -> None:
         if not isinstance(about, dict) or about.get("format") != FORMAT:
             raise CheckpointError(
                 f"{self.directory} holds no checkpoint in the format {FORMAT!r}; "
                 "it was not written by this bionet."
             )
+
+    def _check_fit(self, about: Any, template: TrainState, key: PRNGKeyArray) -> None:
         for saved, here in zip(about["leaves"], _described(template), strict=False):
             if saved != here:
                 raise CheckpointError(
@@ -146,8 +178,13 @@ def _plain(leaf: Array) -> Array:
 
 
 def _leaves(train_state: PyTree) -> dict[str, Array]:
+    """The arrays by number; orbax takes none that is empty, and there is nothing to keep."""
     arrays = jax.tree.leaves(eqx.filter(train_state, eqx.is_array))
-    return {f"leaf{number:04d}": _plain(leaf) for number, leaf in enumerate(arrays)}
+    return {_number(n): _plain(leaf) for n, leaf in enumerate(arrays) if leaf.size}
+
+
+def _number(position: int) -> str:
+    return f"leaf{position:04d}"
 
 
 def _described(train_state: PyTree) -> list[str]:
@@ -158,13 +195,16 @@ def _described(train_state: PyTree) -> list[str]:
 def _filled(template: PyTree, numbered: dict[str, Array]) -> PyTree:
     arrays, static = eqx.partition(template, eqx.is_array)
     old, structure = jax.tree.flatten(arrays)
-    new = [
-        jax.random.wrap_key_data(array, impl=jax.random.key_impl(before))
-        if _is_key(before)
-        else jnp.asarray(array)
-        for before, (_, array) in zip(old, sorted(numbered.items()), strict=True)
-    ]
+    new = [_as_before(leaf, numbered.get(_number(n))) for n, leaf in enumerate(old)]
     return eqx.combine(jax.tree.unflatten(structure, new), static)
+
+
+def _as_before(leaf: Array, saved: Array | None) -> Array:
+    if saved is None:
+        return leaf
+    if _is_key(leaf):
+        return jax.random.wrap_key_data(saved, impl=jax.random.key_impl(leaf))
+    return jnp.asarray(saved)
 
 
 def _key_numbers(key: PRNGKeyArray) -> list[int]:

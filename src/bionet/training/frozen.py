@@ -92,7 +92,7 @@ class FrozenHidden(AbstractMethod):
         widths = [model.lmap[edge].W.shape for edge in _readout_edges(model)]
         features, classes = sum(shape[0] for shape in widths), widths[0][1]
         sums = (jnp.zeros((features, features)), jnp.zeros((features, classes)))
-        return TrainState(model, sums, jnp.asarray(0))
+        return TrainState(model, sums, jnp.zeros((), jnp.int32))
 
     def step(
         self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray
@@ -111,9 +111,17 @@ class FrozenHidden(AbstractMethod):
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The network with the readout that the sums so far ask for."""
+        if not float(self.ridge) >= 0:
+            raise ValueError(f"FrozenHidden: ridge needs 0 or more, got {float(self.ridge)}.")
         squares, products = (np.asarray(part, np.float64) for part in train_state.memory)
         ridge = float(self.ridge) * np.eye(len(squares))
-        weights = scipy.linalg.solve(squares + ridge, products, assume_a="pos")
+        try:
+            weights = scipy.linalg.solve(squares + ridge, products, assume_a="pos")
+        except np.linalg.LinAlgError:
+            raise ValueError(
+                f"FrozenHidden: with ridge={float(self.ridge)} the readout has no single solution; "
+                "take a larger one."
+            ) from None
         return _with_readout(train_state.model, weights)
 
 
@@ -163,6 +171,8 @@ def frozen_control(
     Raises:
         ValueError: no validation split, or a model without a linear readout.
     """
+    if not ridges:
+        raise ValueError("frozen_control: ridges needs one penalty at least to choose from.")
     examples = problem.validation
     if examples is None:
         raise ValueError("frozen_control: needs a validation split to choose the ridge on.")

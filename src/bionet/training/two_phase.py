@@ -114,7 +114,7 @@ class TwoPhase(AbstractMethod):
                     f"TwoPhase: edge_rates names {edge}, but the model has no such edge."
                 )
         learning, _ = partition_trained(model)
-        return TrainState(model, self.optimizer.init(learning), jnp.asarray(0))
+        return TrainState(model, self.optimizer.init(learning), jnp.zeros((), jnp.int32))
 
     def step(
         self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray

@@ -1,0 +1,166 @@
+"""What holds for every module, whatever it computes and however it learns."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bionet.modules.interfaces import AbstractLayer
+from bionet.modules.trained import partition_trained, trained_mask
+
+DTYPES = ["float32", "bfloat16", "float16"]
+
+
+def everything(module, x, y, y_hat):
+    """All that a module computes, as one tree."""
+    message, gradient = module(x), module.backward(x, y, y_hat)
+    if not isinstance(module, AbstractLayer):
+        return message, gradient
+    local_field = module.reduce({2: y_hat, 0: message, 1: y})
+    return message, gradient, local_field, module.activation(local_field)
+
+
+# One program per module for all tests of this file, except where its tracing is the point.
+compiled = eqx.filter_jit(everything)
+
+
+def test_jit_is_eager(bound, close):
+    _, *arguments = bound
+    close(compiled(*arguments), everything(*arguments))
+
+
+def test_vmap_over_buffers_is_the_loop(bound, close, stacked):
+    _, module, *buffers = bound
+    others = [-array for array in map(np.asarray, buffers)]
+    mapped = eqx.filter_jit(eqx.filter_vmap(everything, in_axes=(None, 0, 0, 0)))
+    together = mapped(module, *map(stacked, buffers, others))
+    apart = [compiled(module, *arrays) for arrays in (buffers, map(jnp.asarray, others))]
+    # vmap does not stack what it does not change: the structure is that of one module.
+    close(together, stacked(*apart))
+
+
+def test_vmap_over_modules_is_the_loop(bound, close, stacked):
+    case, module, *buffers = bound
+    modules = module, case.make(jax.random.key(1))
+    # A module without arrays has no axis to map over, so the size is said.
+    mapped = eqx.filter_vmap(everything, in_axes=(0, None, None, None), axis_size=2)
+    together = eqx.filter_jit(mapped)(stacked(*modules), *buffers)
+    close(together, stacked(*(compiled(one, *buffers) for one in modules)))
+
+
+def test_other_values_are_not_traced_again(bound):
+    case, module, *buffers = bound
+    traces = []
+
+    @eqx.filter_jit
+    def run(module, x, y, y_hat):
+        traces.append(module)
+        return everything(module, x, y, y_hat)
+
+    doubled = jax.tree.map(lambda leaf: jax.device_put(2 * np.asarray(leaf)), module)
+    for one in (module, doubled, case.make(jax.random.key(1))):
+        run(one, *buffers)
+        run(one, *(jax.device_put(-np.asarray(buffer)) for buffer in buffers))
+    assert len(traces) == 1
+
+
+def test_every_number_is_an_array(bound):
+    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(bound.module))
+
+
+def test_a_pseudo_gradient_has_the_structure_of_its_module(bound):
+    _, module, *buffers = bound
+    gradient = eqx.filter_eval_shape(type(module).backward, module, *buffers)
+    assert jax.tree.structure(gradient) == jax.tree.structure(module)
+    for leaf, like in zip(jax.tree.leaves(gradient), jax.tree.leaves(module), strict=True):
+        assert (leaf.shape, leaf.dtype) == (like.shape, like.dtype)
+
+
+def test_a_pseudo_gradient_is_minus_the_increments_and_zero_elsewhere(bound):
+    _, module, x, y, y_hat = bound
+    gradient = compiled(module, x, y, y_hat)[1]
+    added = module.increments(x, y, y_hat)
+    assert set(added) == set(module.trained())
+    for name, increment in added.items():
+        assert np.abs(increment).max() > 0
+        np.testing.assert_allclose(
+            getattr(gradient, name), -np.asarray(increment), rtol=1e-5, atol=1e-7
+        )
+
+
+def test_what_does_not_learn_has_a_pseudo_gradient_of_exact_zeros(bound):
+    _, module, *buffers = bound
+    gradient = compiled(module, *buffers)[1]
+    masks = jax.tree.leaves(trained_mask(module))
+    for mask, leaf in zip(masks, jax.tree.leaves(gradient), strict=True):
+        fixed = ~np.broadcast_to(np.asarray(mask), leaf.shape)
+        assert not np.asarray(leaf)[fixed].any()
+
+
+def test_the_trained_leaves_and_the_others_make_the_module(bound, same_bits):
+    same_bits(eqx.combine(*partition_trained(bound.module)), bound.module)
+    names = set(bound.module.trained())
+    assert all(eqx.is_inexact_array(getattr(bound.module, name)) for name in names)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_dtype_is_kept(bound, dtype):
+    case, _, *buffers = bound
+    key = jax.random.key(0)
+    module = eqx.filter_eval_shape(lambda key: case.make(key, dtype=dtype), key)
+    buffers = [jax.ShapeDtypeStruct(buffer.shape, dtype) for buffer in buffers]
+    found = eqx.filter_eval_shape(everything, module, *buffers)
+    assert {leaf.dtype for leaf in jax.tree.leaves((module, found))} == {jnp.dtype(dtype)}
+
+
+def test_the_dtype_is_kept_in_double_precision(bound):
+    with jax.enable_x64(True):
+        test_the_dtype_is_kept(bound, "float64")
+
+
+def test_the_shapes_are_those_that_it_says(bound):
+    case, module, *buffers = bound
+    assert module.sender_shape in (None, case.sender)
+    assert module.receiver_shape in (None, case.receiver)
+    message = eqx.filter_eval_shape(module, buffers[0])
+    assert message.shape == (len(buffers[0]), *case.receiver)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_saved_module_does_the_same(bound, same_bits, tmp_path, dtype):
+    case, module, *_ = bound
+    module = jax.tree.map(lambda leaf: jax.device_put(np.asarray(leaf).astype(dtype)), module)
+    path = tmp_path / "module.eqx"
+    eqx.tree_serialise_leaves(path, module)
+    like = eqx.filter_eval_shape(lambda key: case.make(key, dtype=dtype), jax.random.key(1))
+    same_bits(eqx.tree_deserialise_leaves(path, like), module)
+
+
+def test_a_key_of_either_style_draws_the_same_module(bound, same_bits):
+    case, module, *_ = bound
+    same_bits(case.make(jax.random.key(0)), module)
+    same_bits(case.make(jax.random.PRNGKey(0)), module)
+    other = jax.tree.leaves(case.make(jax.random.key(1)))
+    equal = [np.array_equal(a, b) for a, b in zip(jax.tree.leaves(module), other, strict=True)]
+    assert not equal or not all(equal)
+
+
+def test_a_key_is_only_asked_for_where_it_is_used(bound, same_bits):
+    _, module, x, *_ = bound
+    drawn = [module(x, make(0)) for make in (jax.random.key, jax.random.PRNGKey)]
+    same_bits(drawn[0], drawn[1])
+    if not module.needs_key:
+        same_bits(module(x), drawn[0])
+
+
+def test_each_sample_is_on_its_own(bound, close):
+    _, module, x, y, y_hat = bound
+    order = np.random.default_rng(1).permutation(len(x))
+    message, _, *layer = compiled(module, x, y, y_hat)
+    shuffled = compiled(module, *(jax.device_put(np.asarray(a)[order]) for a in (x, y, y_hat)))
+    close(shuffled[0], np.asarray(message)[order])
+    for found, expected in zip(shuffled[2:], layer, strict=True):
+        close(found, np.asarray(expected)[order])
+    # What is learned does not depend on the order of the batch.
+    close(shuffled[1], compiled(module, x, y, y_hat)[1])

@@ -1,0 +1,178 @@
+"""What holds for every orchestrator, whatever the order in which it updates rows."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bionet.modules.trained import trained_mask
+
+
+def everything(orchestrator, state, rng=None):
+    """A step, a step of inference, the answer, and what is learned there."""
+    state, rng = orchestrator.step(state, rng=rng)
+    state, rng = orchestrator.step_inference(state, rng=rng)
+    answer, rng = orchestrator.predict(state, rng)
+    return state, answer, orchestrator.backward(state, rng)
+
+
+compiled = eqx.filter_jit(everything)
+
+
+@pytest.fixture(scope="module")
+def other(make_network, orchestrator_kind):
+    """For a network: one of its wiring, with other numbers."""
+
+    def make(wired):
+        return make_network(len(wired.hidden), seed=1, orchestrator=orchestrator_kind)
+
+    return make
+
+
+def test_jit_is_eager(wired, close, same_bits):
+    found, expected = (run(wired.orchestrator, wired.clamped) for run in (compiled, everything))
+    same_bits(found[:2], expected[:2])
+    close(found[2], expected[2])
+
+
+def test_plain_jit_takes_it_as_an_argument(wired, same_bits):
+    step = jax.jit(lambda orchestrator, state: orchestrator.step(state, rng=None)[0])
+    expected, _ = wired.orchestrator.step(wired.clamped, rng=None)
+    same_bits(step(wired.orchestrator, wired.clamped), expected)
+
+
+def test_a_method_can_be_compiled_as_it_is(wired, same_bits):
+    expected, _ = wired.orchestrator.step(wired.clamped, rng=None)
+    found, _ = eqx.filter_jit(wired.orchestrator.step)(wired.clamped, rng=None)
+    same_bits(found, expected)
+
+
+def test_vmap_over_states_is_the_loop(wired, other, close, stacked):
+    states = wired.clamped, other(wired).clamped
+    mapped = eqx.filter_jit(eqx.filter_vmap(everything, in_axes=(None, 0)))
+    together = mapped(wired.orchestrator, stacked(*states))
+    close(together, stacked(*(compiled(wired.orchestrator, state) for state in states)))
+
+
+def test_vmap_over_networks_is_the_loop(wired, other, close, stacked):
+    networks = wired.orchestrator, other(wired).orchestrator
+    mapped = eqx.filter_jit(eqx.filter_vmap(everything, in_axes=(0, None)))
+    together = mapped(stacked(*networks), wired.clamped)
+    close(together, stacked(*(compiled(network, wired.clamped) for network in networks)))
+
+
+@pytest.mark.parametrize("rng", [None, jax.random.key(0)], ids=["no key", "a key"])
+def test_scan_is_the_loop(wired, same_bits, rng):
+    def body(carry, _):
+        state, key = carry
+        return wired.orchestrator.step(state, rng=key), None
+
+    (found, _), _ = jax.lax.scan(body, (wired.clamped, rng), length=4)
+    expected = wired.clamped
+    for _ in range(4):
+        expected, _ = wired.orchestrator.step(expected, rng=None)
+    same_bits(found, expected)
+
+
+def test_other_values_are_not_traced_again(wired, other):
+    traces = []
+
+    @eqx.filter_jit
+    def run(orchestrator, state):
+        traces.append(state)
+        return orchestrator.step(state, rng=None)
+
+    doubled = jax.tree.map(lambda leaf: jax.device_put(2 * np.asarray(leaf)), wired.orchestrator)
+    twin = other(wired)
+    for network in (wired.orchestrator, doubled, twin.orchestrator):
+        run(network, wired.clamped)
+        run(network, twin.clamped)
+    assert len(traces) == 1
+
+
+def test_pseudo_gradients_have_the_structure_of_the_orchestrator(wired):
+    orchestrator = wired.orchestrator
+    gradient = eqx.filter_eval_shape(everything, orchestrator, wired.clamped)[2]
+    assert type(gradient) is type(orchestrator)
+    assert jax.tree.structure(gradient) == jax.tree.structure(orchestrator)
+    assert jax.tree.structure(gradient.lmap) == jax.tree.structure(orchestrator.lmap)
+    for leaf, like in zip(jax.tree.leaves(gradient), jax.tree.leaves(orchestrator), strict=True):
+        assert (leaf.shape, leaf.dtype) == (like.shape, like.dtype)
+
+
+def test_what_does_not_learn_has_a_pseudo_gradient_of_exact_zeros(wired):
+    gradient = compiled(wired.orchestrator, wired.clamped)[2]
+    masks = jax.tree.leaves(trained_mask(wired.orchestrator))
+    learning = 0
+    for mask, leaf in zip(masks, jax.tree.leaves(gradient), strict=True):
+        learns = np.broadcast_to(np.asarray(mask), leaf.shape)
+        assert not np.asarray(leaf)[~learns].any()
+        learning += np.asarray(leaf)[learns].any()
+    assert learning == {1: 3, 2: 6}[len(wired.hidden)]
+
+
+def test_filter_partition_and_combine(wired, same_bits):
+    orchestrator = wired.orchestrator
+    params, static = eqx.partition(orchestrator, eqx.is_inexact_array)
+    same_bits(eqx.combine(params, static), orchestrator)
+    same_bits(params, eqx.filter(orchestrator, eqx.is_inexact_array))
+    assert jax.tree.leaves(static) == []
+    halves = eqx.partition(orchestrator, lambda leaf: leaf.ndim == 2)
+    same_bits(eqx.combine(*halves), orchestrator)
+
+
+def test_tree_at_reaches_a_weight_by_its_edge(wired):
+    orchestrator = wired.orchestrator
+    zeros = jnp.zeros_like(orchestrator.lmap[1, 0].W)
+    changed = eqx.tree_at(lambda o: o.lmap[1, 0].W, orchestrator, zeros)
+    assert not changed.lmap[1, 0].W.any()
+    assert orchestrator.lmap[1, 0].W.any()
+    before, after = (jax.tree.leaves(o) for o in (orchestrator, changed))
+    assert sum(a is not b for a, b in zip(before, after, strict=True)) == 1
+
+
+def test_tree_at_puts_another_module_on_an_edge(wired):
+    orchestrator = wired.orchestrator
+    doubled = jax.tree.map(lambda leaf: 2 * leaf, orchestrator.lmap[1, 0])
+    changed = eqx.tree_at(lambda o: o.lmap[1, 0], orchestrator, doubled)
+    assert np.array_equal(changed.lmap[1, 0].W, 2 * np.asarray(orchestrator.lmap[1, 0].W))
+
+
+def test_a_saved_network_answers_the_same(wired, other, same_bits, tmp_path):
+    path = tmp_path / "network.eqx"
+    eqx.tree_serialise_leaves(path, wired.orchestrator)
+    blank = other(wired).orchestrator
+    expected = compiled(wired.orchestrator, wired.clamped)[1].readout
+    assert not np.array_equal(compiled(blank, wired.clamped)[1].readout, expected)
+    loaded = eqx.tree_deserialise_leaves(path, blank)
+    same_bits(loaded, wired.orchestrator)
+    same_bits(compiled(loaded, wired.clamped)[1].readout, expected)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
+def test_the_dtype_is_kept(wired, make_network, orchestrator_kind, dtype):
+    with jax.enable_x64(dtype == "float64"):
+        hidden = len(wired.hidden)
+        network = make_network(hidden, dtype=dtype, orchestrator=orchestrator_kind)
+        buffers = [jax.device_put(np.asarray(b).astype(dtype)) for b in wired.clamped.buffers]
+        state = jax.tree.unflatten(jax.tree.structure(network.state), buffers)
+        leaves = jax.tree.leaves((network.orchestrator, state))
+        assert {leaf.dtype for leaf in leaves} == {jnp.dtype(dtype)}
+        found = eqx.filter_eval_shape(everything, network.orchestrator, state)
+        assert {leaf.dtype for leaf in jax.tree.leaves(found)} == {jnp.dtype(dtype)}
+
+
+def test_signs_and_quarters_are_exact_in_half_precision_too(wired, make_network, orchestrator_kind):
+    expected = compiled(wired.orchestrator, wired.clamped)[1]
+    hidden = len(wired.hidden)
+    network = make_network(hidden, dtype="bfloat16", orchestrator=orchestrator_kind)
+    found = compiled(network.orchestrator, network.clamped)[1]
+    for left, right in zip(found.buffers, expected.buffers, strict=True):
+        assert np.array_equal(np.asarray(left, np.float32), right)
+
+
+def test_it_prints_without_its_numbers(wired):
+    text = repr(wired.orchestrator)
+    assert "FullyConnected" in text
+    assert len(text) < 5000

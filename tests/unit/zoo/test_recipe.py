@@ -1,0 +1,387 @@
+"""What `Recipe` does for every recipe, on a toy that trains in no time."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import bionet.zoo.recipe
+from bionet.datasets import Split, make_prototypes
+from bionet.states.sequential import SequentialState
+from bionet.training.checkpoints import CheckpointError
+from bionet.training.fit import fit
+from bionet.training.frozen import frozen_control
+from bionet.training.readout import FreeReadout, ReadoutHinge, accuracy
+from bionet.training.two_phase import TwoPhase
+from bionet.zoo.recipe import Recipe
+from bionet.zoo.registry import Registry
+from bionet.zoo.result import Result
+from bionet.zoo.spec import RecipeSpec
+
+SPEC = RecipeSpec(
+    id="toys-local",
+    application="toys",
+    method="two-phase",
+    architecture="binary-rnn",
+    family="local",
+    summary="Noisy toys, told apart.",
+    entry_point="toys:RECIPE",
+    datasets=("coarse", "fine"),
+)
+DIM, HIDDEN, CLASSES = 5, 7, 3
+SGD = optax.sgd(1.0)  # one for all configs, so that they share what was compiled
+made: list[str] = []  # what the recipe has been asked for
+
+
+@dataclass(frozen=True)
+class Config:
+    dataset: str = "coarse"
+    flip: float = 0.1
+    rate: float = 0.25
+    validation: int = 20
+    batch_size: int = 8
+    epochs: int = 3
+
+    def __post_init__(self):
+        if self.rate <= 0:
+            raise ValueError(f"rate needs to be above 0, got {self.rate}.")
+
+
+def data(config, seed):
+    made.append("data")
+    parts = {"train": 40, "validation": config.validation, "test": 60}
+    splits = make_prototypes(seed, num_classes=CLASSES, dim=DIM, flip=config.flip, **parts)
+    return replace(splits, name=config.dataset)
+
+
+def synthetic(config, key, batch_size):
+    x, labels = jax.random.split(key)
+    label = jax.random.randint(labels, (batch_size,), 0, CLASSES)
+    x = jax.random.rademacher(x, (batch_size, DIM), jnp.float32)
+    return x, 2.0 * jax.nn.one_hot(label, CLASSES) - 1.0
+
+
+def trainer(config):
+    made.append("method")
+    rates = dict.fromkeys([(1, 0), (1, 1), (2, 1)], config.rate)
+    return TwoPhase(recipe_sizes(config), optimizer=SGD, clamped=2, free=2, edge_rates=rates)
+
+
+def recipe_sizes(config):
+    return SequentialState((DIM, HIDDEN, CLASSES))
+
+
+def baselines(config, splits) -> Mapping[str, float]:
+    return {"chance": 1.0 / splits.num_classes}
+
+
+@pytest.fixture(scope="module")
+def build_toy(make_network):
+    """Small networks; the key is what draws them."""
+
+    def network(config, key):
+        seed = int(jax.random.key_data(key)[-1]) % 1000
+        return make_network(1, seed=seed, exact=False).orchestrator
+
+    return network
+
+
+@pytest.fixture(scope="module")
+def shared(build_toy):
+    """The toy recipe; its functions are the same for all tests, so that it compiles once."""
+    loss = ReadoutHinge(1.5)
+    return Recipe(
+        id="toys-local",
+        defaults=Config(),
+        presets={"fine": {"flip": 0.2, "epochs": 2}},
+        data=data,
+        sizes=recipe_sizes,
+        network=build_toy,
+        trainer=trainer,
+        predictor=lambda config: FreeReadout(recipe_sizes(config), 2),
+        objective=lambda config: loss,
+        score=accuracy,
+        synthetic=synthetic,
+        baselines=baselines,
+        control_steps=lambda config: 2,
+    )
+
+
+@pytest.fixture
+def toy(shared, monkeypatch):
+    monkeypatch.setattr(bionet.zoo.recipe, "REGISTRY", Registry([SPEC]))
+    return shared
+
+
+def told(history):
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in history]
+
+
+def leaves(model):
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(eqx.filter(model, eqx.is_array))]
+
+
+def same(left, right):
+    return all(np.array_equal(a, b) for a, b in zip(leaves(left), leaves(right), strict=True))
+
+
+class TestConfig:
+    def test_the_spec_is_its_entry_in_the_registry(self, toy):
+        assert toy.spec is SPEC
+
+    def test_defaults_then_the_preset_then_changes(self, toy):
+        assert toy.config == Config()
+        fine = Config(dataset="fine", flip=0.2, epochs=2)
+        assert toy.on("fine").config == fine
+        assert toy.replace(dataset="fine").config == fine
+        changed = toy.replace(epochs=9)
+        assert changed.config == Config(epochs=9)
+        # What the user said wins over a preset, whichever came first.
+        for recipe in (changed.on("fine"), toy.on("fine").replace(epochs=9)):
+            assert recipe.config == replace(fine, epochs=9)
+
+    def test_going_back_takes_the_preset_back(self, toy):
+        assert toy.on("fine").on("coarse").config == Config()
+
+    def test_a_default_that_is_asked_for_wins_over_the_preset(self, toy):
+        assert toy.replace(epochs=3).on("fine").config.epochs == 3
+
+    def test_a_recipe_is_never_changed(self, toy):
+        toy.replace(epochs=9)
+        toy.on("fine")
+        assert toy.config == Config()
+        assert toy.changes == {}
+
+    def test_no_data_set_means_its_own(self, toy):
+        assert toy.on(None) is toy
+        assert toy.on("fine").on(None).config.dataset == "fine"
+
+    def test_an_unknown_field_is_told_the_nearest(self, toy, says):
+        sentence = "In recipe 'toys-local': No field is named 'epoch'. Did you mean 'epochs'?"
+        with says(ValueError, sentence):
+            toy.replace(rate=0.1, epoch=3)
+
+    @pytest.mark.parametrize("ask", ["on", "fit", "replace"])
+    def test_an_unknown_data_set_is_told_the_nearest(self, toy, says, ask):
+        asked = {
+            "on": lambda: toy.on("coars"),
+            "fit": lambda: toy.fit("coars"),
+            "replace": lambda: toy.replace(dataset="coars"),
+        }
+        sentence = "For recipe 'toys-local': No data set is named 'coars'. Did you mean 'coarse'?"
+        with says(ValueError, sentence):
+            asked[ask]()
+
+    def test_a_value_that_the_config_refuses_is_refused_at_once(self, toy, says):
+        with says(ValueError, "rate needs to be above 0, got 0."):
+            toy.replace(rate=0)
+
+
+class TestBuild:
+    def test_the_key_decides(self, toy):
+        assert same(toy.build(), toy.build())
+        assert same(toy.build(jax.random.key(4)), toy.build(jax.random.key(4)))
+        assert not same(toy.build(), toy.build(jax.random.key(4)))
+
+    def test_the_method_is_made_once_for_a_config(self, toy):
+        made.clear()
+        same_config = toy.replace(rate=0.5).replace(rate=0.25)
+        assert toy.method() is toy.method() is same_config.method()
+        assert toy.replace(rate=0.75).method() is not toy.method()
+        assert made.count("method") <= 2
+
+    def test_the_problem_belongs_to_the_seed(self, toy):
+        first, again, other = (toy.problem(seed=seed) for seed in (0, 0, 1))
+        assert same(first.model, again.model)
+        assert same(first.train, again.train)
+        assert not same(first.model, other.model)
+        assert not same(first.train, other.train)
+
+    def test_the_problem_has_all_its_parts(self, toy):
+        problem = toy.problem()
+        splits = data(toy.config, 0)
+        assert np.array_equal(problem.train.examples.x, splits.train.x)
+        assert np.array_equal(problem.validation.x, splits.validation.x)
+        assert np.array_equal(problem.test.x, splits.test.x)
+        assert np.array_equal(problem.test.y.argmax(1), splits.test.y)
+        assert set(np.unique(problem.test.y)) == {-1.0, 1.0}
+        assert problem.train.batch_size == 8
+        assert problem.metric_name == "accuracy"
+
+    def test_other_data_can_be_given(self, toy):
+        splits = data(toy.config, 5)
+        assert np.array_equal(toy.problem(0, splits).train.examples.x, splits.train.x)
+
+    def test_synthetic_batches(self, toy):
+        x, y = toy.synthetic_batch(batch_size=6)
+        assert (x.shape, y.shape) == ((6, DIM), (6, CLASSES))
+        assert np.array_equal(x, toy.synthetic_batch(jax.random.key(0), 6)[0])
+        assert not np.array_equal(x, toy.synthetic_batch(jax.random.key(1), 6)[0])
+
+    @pytest.mark.parametrize("size", [0, -1])
+    def test_a_batch_of_nothing_is_refused(self, toy, says, size):
+        with says(ValueError, f"synthetic_batch: batch_size needs 1 or more, got {size}."):
+            toy.synthetic_batch(batch_size=size)
+
+    def test_the_loss_is_the_objective_of_its_answers(self, toy):
+        model, (x, y) = toy.build(), toy.synthetic_batch(batch_size=6)
+        outputs = FreeReadout(recipe_sizes(None), 2)(model, x, jax.random.key(0))
+        assert float(toy.loss(model, x, y)) == pytest.approx(
+            float(jnp.maximum(1.5 - y * outputs, 0).mean())
+        )
+
+
+@pytest.fixture(scope="module")
+def run(shared):
+    """One whole run of the toy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bionet.zoo.recipe, "REGISTRY", Registry([SPEC]))
+        return shared.fit(seed=1, progress=False)
+
+
+class TestFit:
+    def test_it_says_what_was_run(self, run):
+        assert isinstance(run, Result)
+        assert (run.recipe, run.seed, run.stopped) == ("toys-local", 1, "epochs")
+        assert len(run) == 3
+        assert [row["epoch"] for row in run.history] == [1, 2, 3]
+        assert list(run) == [row["loss"] for row in run.history]
+        assert set(run.metrics) == {"loss", "accuracy"}
+        assert run.baselines == {"chance": pytest.approx(1 / 3)}
+        assert run.seconds > 0
+
+    def test_the_data_set_is_that_of_the_config(self, toy, run):
+        assert run.dataset == run.control.dataset == "coarse"
+
+    def test_it_is_fit_on_the_problem(self, toy, run):
+        problem = toy.problem(seed=1)
+        key = jax.random.split(jax.random.key(1))[1]
+        plain = fit(problem, toy.method(), epochs=3, key=key)
+        assert told(plain.history) == told(run.history)
+        assert plain.test == run.metrics
+        assert same(plain.model, run.model)
+
+    def test_its_control_is_the_frozen_one_of_the_same_problem(self, toy, run):
+        problem = toy.problem(seed=1)
+        key = jax.random.split(jax.random.key(1))[1]
+        expected = frozen_control(problem, toy.state(), steps=2, key=key)
+        control = run.control
+        assert control.metrics == expected.test
+        assert control.history[-1]["accuracy"] == expected.validation["accuracy"]
+        assert control.seed == 1
+        assert run.gain == run.metrics["accuracy"] - expected.test["accuracy"]
+        assert f"penalty {expected.ridge:g} chosen on validation data" in run.details["control"]
+        words = {"dynamics": "with its dynamics", "feed-forward": "without recurrence"}
+        assert words[expected.hidden] in run.details["control"]
+
+    def test_the_test_labels_are_looked_at_only_at_the_end(self, toy, run, monkeypatch):
+        def poisoned(config, seed):
+            splits = data(config, seed)
+            turned = Split(splits.test.x, (splits.test.y + 1) % CLASSES)
+            return replace(splits, test=turned)
+
+        found = replace(toy, data=poisoned).fit(seed=1, progress=False)
+        assert told(found.history) == told(run.history)
+        assert same(found.model, run.model)
+        assert found.details == run.details
+        assert same(found.control.model, run.control.model)
+        assert found.metrics != run.metrics
+
+    def test_one_seed_gives_one_run_and_another_another(self, toy, run):
+        again, other = (toy.fit(seed=seed, progress=False) for seed in (1, 2))
+        assert list(again) == list(run) != list(other)
+        assert again.metrics == run.metrics
+
+    def test_epochs_can_be_given(self, toy):
+        assert len(toy.fit(epochs=1, progress=False)) == 1
+
+    def test_no_epochs_measure_the_untrained_network(self, toy):
+        result = toy.fit(epochs=0, progress=False)
+        assert len(result) == 0
+        assert same(result.model, toy.problem(0).model)
+        assert set(result.metrics) == {"loss", "accuracy"}
+
+    def test_a_negative_number_of_epochs_is_refused(self, toy, says):
+        with says(ValueError, "fit: epochs needs 0 or more, got -1."):
+            toy.fit(epochs=-1)
+
+    def test_another_data_set_brings_its_preset(self, toy):
+        result = toy.fit("fine", progress=False)
+        assert len(result) == 2
+        assert result.control.dataset == result.dataset == "fine"
+
+    def test_callbacks_and_patience_are_handed_on(self, toy):
+        seen = []
+        result = toy.fit(
+            epochs=3, callbacks=[seen.append, lambda event: event.epoch == 2], progress=False
+        )
+        assert [event.epoch for event in seen] == [1, 2]
+        assert (result.stopped, len(result)) == ("callback", 2)
+        with pytest.raises(ValueError, match="patience needs 1 epoch or more"):
+            toy.fit(patience=0)
+
+    def test_progress_is_shown_only_if_asked_for(self, toy, capfd):
+        toy.fit(epochs=1)
+        assert capfd.readouterr() == ("", "")
+        toy.fit(epochs=1, progress=True)
+        assert "1/1" in capfd.readouterr().err
+
+    def test_without_validation_data_it_says_so_before_it_trains(self, toy):
+        seen = []
+        with pytest.raises(ValueError, match="validation"):
+            toy.replace(validation=0).fit(callbacks=[seen.append], progress=False)
+        assert seen == []
+
+    def test_it_goes_on_where_it_was_cut_off(self, toy, run, tmp_path):
+        def cut(event):
+            if event.epoch == 2:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            toy.fit(seed=1, checkpoint=tmp_path, callbacks=[cut], progress=False)
+        resumed = toy.fit(seed=1, checkpoint=tmp_path, resume=True, progress=False)
+        assert told(resumed.history) == told(run.history)
+        assert resumed.metrics == run.metrics
+        assert resumed.control.metrics == run.control.metrics
+        assert same(resumed.model, run.model)
+
+    def test_a_checkpoint_of_another_seed_or_of_this_run_is_refused(self, toy, tmp_path):
+        toy.fit(seed=1, epochs=1, checkpoint=tmp_path, progress=False)
+        with pytest.raises(CheckpointError, match=re.escape(f"{tmp_path} already holds")):
+            toy.fit(seed=1, checkpoint=tmp_path, progress=False)
+        with pytest.raises(CheckpointError, match="made with another seed"):
+            toy.fit(seed=2, checkpoint=tmp_path, resume=True, progress=False)
+
+    def test_it_becomes_json(self, run):
+        assert json.loads(json.dumps(run.to_dict()))["control"]["metrics"] == run.control.metrics
+
+
+class TestDemo:
+    def test_it_prints_its_table(self, toy, capfd):
+        result = toy.demo(1)
+        out, err = capfd.readouterr()
+        assert err == ""
+        assert len(result) == 1
+        assert "toys-local on coarse, seed 0" in " ".join(out.split())
+        assert "test, last epoch" in out
+
+    def test_it_is_the_run_of_its_seed(self, toy, run):
+        assert list(toy.demo(seed=1, progress=False)) == list(run)
+
+    def test_no_steps_print_the_untrained_network(self, toy, capfd):
+        assert len(toy.demo(0)) == 0
+        assert "validation, epoch" not in capfd.readouterr().out
+
+    @pytest.mark.parametrize("steps", [-1, -100])
+    def test_a_negative_number_of_steps_is_refused_before_anything_is_done(self, toy, says, steps):
+        made.clear()
+        with says(ValueError, f"demo of 'toys-local': steps needs 0 or more, got {steps}."):
+            toy.demo(steps)
+        assert made == []
