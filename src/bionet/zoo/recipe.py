@@ -91,14 +91,17 @@ class Recipe(Generic[C]):
         """The same recipe with other values in its config.
 
         Raises:
-            ValueError: a field that the config does not have, with the nearest names, or a
-                value that the config refuses.
+            ValueError: a field that the config does not have or a data set that the recipe
+                does not take, with the nearest names, or a value that the config refuses.
         """
         default: Any = self.defaults
         known = [each.name for each in dataclasses.fields(default)]
         for name in fields:
             if name not in known:
                 raise ValueError(f"In recipe {self.id!r}: {unknown('field', name, known)}")
+        takes, dataset = self.spec.datasets, fields.get("dataset")
+        if dataset is not None and dataset not in takes:
+            raise ValueError(f"For recipe {self.id!r}: {unknown('data set', dataset, takes)}")
         changed = dataclasses.replace(self, changes={**self.changes, **fields})
         _ = changed.config  # a config checks its values when it is made
         return changed
@@ -109,12 +112,7 @@ class Recipe(Generic[C]):
         Raises:
             ValueError: the recipe does not take that data set; the nearest names are told.
         """
-        if dataset is None:
-            return self
-        takes = self.spec.datasets
-        if dataset not in takes:
-            raise ValueError(f"For recipe {self.id!r}: {unknown('data set', dataset, takes)}")
-        return self.replace(dataset=dataset)
+        return self if dataset is None else self.replace(dataset=dataset)
 
     def state(self) -> SequentialState:
         """A state with the sizes of the network's buffers."""
@@ -200,6 +198,11 @@ class Recipe(Generic[C]):
             recipe = recipe.replace(epochs=epochs)  # a schedule of rates depends on it
         config: Any = recipe.config
         splits = recipe.data(config, seed)
+        if splits.validation is None:
+            raise ValueError(
+                f"Recipe {self.id!r} needs a validation split, which its control is tuned on and "
+                "its curve is drawn from. Hold some of the training data out."
+            )
         problem = recipe.problem(seed, splits)
         key = _seed_keys(seed)[1]
         fitted = fit(

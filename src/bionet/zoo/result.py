@@ -95,10 +95,11 @@ class Result(Sequence[float]):
         """The run as a rich table: a row per epoch, then the test split and the baselines."""
         from rich import box
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(
-            title=f"{self.recipe} on {self.dataset}, seed {self.seed}",
-            caption=self._caption(),
+            title=Text(f"{self.recipe} on {self.dataset}, seed {self.seed}"),
+            caption=Text(self._caption()),
             box=box.SIMPLE_HEAD,
             title_justify="left",
             caption_justify="left",
