@@ -191,36 +191,13 @@ class TestStep:
         ]
         assert shapes[0] == shapes[1]
 
-    def test_a_scan_is_the_loop(self, bound):
-        arrays, static = eqx.partition(bound.method.init(bound.model, KEY), eqx.is_array)
-
-        @jax.jit
-        def scanned(arrays, batches):
-            def body(carry, batch):
-                state, metrics = bound.method.step(eqx.combine(carry, static), batch, KEY)
-                return eqx.filter(state, eqx.is_array), metrics
-
-            return jax.lax.scan(body, arrays, batches)
-
-        stacked = jax.tree.map(lambda *parts: jnp.stack(parts), *bound.batches)
-        found, metrics = scanned(arrays, stacked)
-        expected, last = taken(bound)
-        same(found, eqx.filter(expected, eqx.is_array), atol=1e-6)
-        same(jax.tree.map(lambda values: values[-1], metrics), last, atol=1e-6)
-
-    def test_vmap_is_the_loop(self, bound):
+    def test_it_goes_under_vmap(self, bound):
         start = bound.method.init(bound.model, KEY)
         stacked = jax.tree.map(lambda *parts: jnp.stack(parts), *bound.batches)
-
-        @eqx.filter_jit
-        def together(method, start, batches):
-            one = lambda batch: eqx.filter(method.step(start, batch, KEY), eqx.is_array)  # noqa: E731
-            return jax.vmap(one)(batches)
-
-        found = together(bound.method, start, stacked)
-        for place, batch in enumerate(bound.batches):
-            expected = eqx.filter(step(bound.method, start, batch), eqx.is_array)
-            same(jax.tree.map(lambda leaf, k=place: leaf[k], found), expected, atol=1e-6)
+        take = lambda batch: eqx.filter(bound.method.step(start, batch, KEY), eqx.is_array)  # noqa: E731
+        one, two = jax.eval_shape(take, bound.batches[0]), jax.eval_shape(jax.vmap(take), stacked)
+        for single, double in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+            assert (double.shape, double.dtype) == ((2, *single.shape), single.dtype)
 
     def test_other_values_are_not_traced_again(self, bound):
         traces = []
@@ -231,11 +208,12 @@ class TestStep:
             return method.step(state, batch, key)
 
         start, (x, y) = bound.method.init(bound.model, KEY), bound.batches[0]
-        counted(bound.method, start, (x, y), KEY)
+        counted.lower(bound.method, start, (x, y), KEY)
+        assert len(traces) == 1
         doubled = jax.tree.map(
             lambda leaf: leaf * 2 if eqx.is_inexact_array(leaf) else leaf, (bound.method, start)
         )
-        counted(*doubled, (-x, y), jax.random.key(1))
+        counted.lower(*doubled, (-x, y), jax.random.key(1))
         assert len(traces) == 1
 
 
@@ -269,22 +247,39 @@ class TestFinish:
         same(first, again)
 
 
-def test_fit_drives_it_and_a_resumed_run_is_the_unbroken_one(bound, tmp_path):
+@pytest.fixture(scope="module")
+def problem(bound):
+    """Both batches, in their order."""
     x, y = (jnp.concatenate(parts) for parts in zip(*bound.batches, strict=True))
-    problem = Problem(
+    return Problem(
         model=bound.model,
         predict=FreeReadout(bound.state, 2),
         loss=HINGE,
         metric=accuracy,
-        train=ArrayBatches(Examples(x, y), len(x) // 2),
+        train=ArrayBatches(Examples(x, y), len(x) // 2, shuffle=False),
         validation=Examples(x, y),
     )
-    whole = fit(problem, bound.method, epochs=2, key=KEY)
+
+
+@pytest.fixture(scope="module")
+def whole(bound, problem):
+    """A run of two epochs."""
+    return fit(problem, bound.method, epochs=2, key=KEY)
+
+
+def test_an_epoch_is_the_loop_of_its_steps(bound, whole):
+    train_state = bound.method.init(bound.model, KEY)
+    for batch in bound.batches * 2:
+        train_state, _ = step(bound.method, train_state, batch)
+    found, expected = (eqx.filter(s, eqx.is_array) for s in (whole.train_state, train_state))
+    same(found, expected, atol=1e-6)
+
+
+def test_a_resumed_run_is_the_unbroken_one(bound, problem, whole, tmp_path):
     fit(problem, bound.method, epochs=1, key=KEY, checkpoint=tmp_path)
     resumed = fit(problem, bound.method, epochs=2, key=KEY, checkpoint=tmp_path, resume=True)
     for name in ("train_state", "model"):
         found, expected = (eqx.filter(getattr(run, name), eqx.is_array) for run in (resumed, whole))
         same(found, expected)
-    assert int(whole.train_state.step) == 4
     for left, right in zip(resumed.history, whole.history, strict=True):
         assert {**left, "seconds": 0} == {**right, "seconds": 0}

@@ -17,6 +17,7 @@ from typing import Any, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from bionet._core.files import write_json
@@ -202,9 +203,11 @@ def _filled(template: PyTree, numbered: dict[str, Array]) -> PyTree:
 def _as_before(leaf: Array, saved: Array | None) -> Array:
     if saved is None:
         return leaf
-    if _is_key(leaf):
-        return jax.random.wrap_key_data(saved, impl=jax.random.key_impl(leaf))
-    return jnp.asarray(saved)
+    # Orbax commits arrays to a device, and jit would compile the epoch again for those.
+    array = jnp.asarray(np.asarray(saved))
+    return (
+        jax.random.wrap_key_data(array, impl=jax.random.key_impl(leaf)) if _is_key(leaf) else array
+    )
 
 
 def _key_numbers(key: PRNGKeyArray) -> list[int]:

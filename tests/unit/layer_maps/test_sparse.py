@@ -1,5 +1,7 @@
 """`LayerMap`: what it offers, and every wiring that it refuses, named by its edge."""
 
+import inspect
+
 import equinox as eqx
 import jax
 import numpy as np
@@ -32,6 +34,14 @@ def rows():
 @pytest.fixture
 def lmap(rows):
     return LayerMap.from_dict(rows)
+
+
+def test_the_published_signatures(lmap):
+    parameters = inspect.signature(LayerMap.from_dict).parameters
+    assert list(parameters) == ["rows", "require_diagonal"]
+    assert parameters["require_diagonal"].default is True
+    for name in ("rows", "cols_of", "neighbors", "row_items", "edge_items", "to_dict"):
+        assert callable(getattr(lmap, name))
 
 
 def test_rows_and_senders_are_sorted(lmap):

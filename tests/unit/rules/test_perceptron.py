@@ -138,10 +138,20 @@ def test_an_unknown_reduction_is_named_with_the_nearest(batch, says):
 
 
 @pytest.mark.parametrize("narrow", ["x", "y", "y_hat"])
-def test_a_width_or_a_batch_of_one_does_not_broadcast_in_silence(batch, narrow):
+def test_a_width_or_a_batch_of_one_does_not_broadcast_in_silence(batch, says, narrow):
     # A column of targets, or of scores, for three units; one input for six targets.
     x, y, W = batch
     arrays = {"x": x, "y": y, "y_hat": x @ W}
     arrays[narrow] = arrays[narrow][:1] if narrow == "x" else arrays[narrow][:, :1]
-    with pytest.raises((TypeError, ValueError)):
+    shapes = "{}, {} and {}".format(*(array.shape for array in arrays.values()))
+    sentence = f"needs x (n, d), y (n, k) and y_hat (n, k), got shapes {shapes}."
+    with says(ValueError, f"margin_perceptron: {sentence}"):
         margin_perceptron(**arrays, threshold=0.7)
+
+
+@pytest.mark.parametrize("shape", [(6, 1), (1, 3)])
+def test_nor_do_they_in_the_hinge(batch, shape):
+    # One column of labels for three units, or one row for six samples: a loss of something else.
+    x, _, W = batch
+    with pytest.raises(ValueError, match=r"\(6, 3\)"):
+        margin_hinge(np.ones(shape, np.float32), x @ W, 0.7)

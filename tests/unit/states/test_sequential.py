@@ -1,5 +1,7 @@
 """`SequentialState`: where data enters, so where shapes, dtypes and values are looked at."""
 
+import inspect
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -25,6 +27,12 @@ def x():
 @pytest.fixture
 def y():
     return jnp.array([[1.0, -1.0]] * 5)
+
+
+def test_the_published_signatures():
+    assert list(inspect.signature(SequentialState).parameters) == ["sizes", "dtype"]
+    assert list(inspect.signature(SequentialState.init).parameters) == ["self", "x", "y"]
+    assert list(inspect.signature(SequentialState.replace).parameters) == ["self", "index", "value"]
 
 
 def test_init_puts_the_input_first_the_labels_last_and_zeros_between(state, x, y):

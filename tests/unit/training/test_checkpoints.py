@@ -376,6 +376,30 @@ class TestDamage:
         assert [record.name for record in caplog.records] == []
         assert capfd.readouterr() == ("", "")
 
+    def test_files_of_another_checkpoint(self, saved, state, says):
+        """Each file is whole, and yet they do not belong together."""
+        other = eqx.tree_at(lambda s: s.model["W"], state, 2 * state.model["W"])
+        Checkpoints(saved).save(4, other, KEY, {"history": []})
+        shutil.rmtree(saved / "4" / "state")
+        shutil.copytree(saved / "3" / "state", saved / "4" / "state")
+        with says(CheckpointError, f"The checkpoint {saved / '4'} can't be read (damaged)."):
+            Checkpoints(saved).restore(state, KEY)
+
+    def test_a_seal_that_was_never_written(self, saved, state, says):
+        (saved / "3" / "sha256.json").unlink()
+        sentence = (
+            f"The checkpoint {saved / '3'} can't be read (unfinished). Delete that folder to go "
+            "on from an earlier one."
+        )
+        with says(CheckpointError, sentence):
+            Checkpoints(saved).restore(state, KEY)
+
+    @pytest.mark.parametrize("content", ["", "[]", "{", '{"about/metadata": "0"}', "null"])
+    def test_a_broken_seal(self, saved, state, content):
+        (saved / "3" / "sha256.json").write_text(content)
+        with pytest.raises(CheckpointError, match=self.unreadable(saved)):
+            Checkpoints(saved).restore(state, KEY)
+
     def test_any_file_cut_short_is_refused_or_does_not_matter(self, saved, state):
         refused = 0
         for path in files(saved):

@@ -217,15 +217,22 @@ class TestRefusals:
         with says(ValueError, "FrozenHidden: steps needs 0 or more, got -2."):
             FrozenHidden(one_hidden.state, steps=-2)
 
-    @pytest.mark.parametrize("ridge", [-1.0, float("nan"), 0.0])
-    def test_a_penalty_that_leaves_no_solution(self, one_hidden, labelled, ridge):
+    @pytest.mark.parametrize(
+        ("ridge", "told"),
+        [
+            (-1.0, "ridge needs 0 or more, got -1.0."),
+            (float("nan"), "ridge needs 0 or more, got nan."),
+            (0.0, "with ridge=0.0 the readout has no single solution; take a larger one."),
+        ],
+    )
+    def test_a_penalty_that_leaves_no_solution(self, one_hidden, labelled, says, ridge, told):
         # Twin units make the sums singular, so that without a penalty there is no one solution.
         W = one_hidden.orchestrator.lmap[1, 0].W
         network = without_recurrence(one_hidden.orchestrator)
         network = eqx.tree_at(lambda o: o.lmap[1, 0].W, network, W.at[:, 1].set(W[:, 0]))
-        with pytest.raises(ValueError, match=r"FrozenHidden: .*ridge"):
-            method = FrozenHidden(one_hidden.state, ridge=ridge)
-            state, _ = method.step(method.init(network, KEY), labelled(24), KEY)
+        method = FrozenHidden(one_hidden.state, ridge=ridge)
+        state, _ = method.step(method.init(network, KEY), labelled(24), KEY)
+        with says(ValueError, f"FrozenHidden: {told}"):
             method.finish(state)
 
 
@@ -347,9 +354,16 @@ class TestTheBetterOfTwo:
         with says(ValueError, sentence):
             frozen_control(replace(task(), validation=None), one_hidden.state, steps=1, key=KEY)
 
-    def test_it_needs_a_penalty_to_choose_from(self, task, one_hidden):
-        with pytest.raises(ValueError, match="frozen_control: .*ridges"):
-            frozen_control(task(), one_hidden.state, steps=STEPS, key=KEY, ridges=())
+    @pytest.mark.parametrize("ridges", [(), [], np.array([])])
+    def test_it_needs_a_penalty_to_choose_from(self, task, one_hidden, says, ridges):
+        sentence = "frozen_control: ridges needs one penalty at least to choose from."
+        with says(ValueError, sentence):
+            frozen_control(task(), one_hidden.state, steps=STEPS, key=KEY, ridges=ridges)
+
+    def test_the_penalties_may_come_from_numpy(self, task, one_hidden):
+        ridges = np.logspace(-1, 3, 3)
+        found = frozen_control(task(), one_hidden.state, steps=STEPS, key=KEY, ridges=ridges)
+        assert found.ridge in ridges
 
 
 @pytest.mark.parametrize("dtype", ["float64", "bfloat16"])

@@ -45,7 +45,7 @@ class Config:
     dataset: str = "coarse"
     flip: float = 0.1
     rate: float = 0.25
-    validation: int = 20
+    validation: int = 13
     batch_size: int = 8
     epochs: int = 3
 
@@ -56,7 +56,7 @@ class Config:
 
 def data(config, seed):
     made.append("data")
-    parts = {"train": 40, "validation": config.validation, "test": 60}
+    parts = {"train": 40, "validation": config.validation, "test": 11}
     splits = make_prototypes(seed, num_classes=CLASSES, dim=DIM, flip=config.flip, **parts)
     return replace(splits, name=config.dataset)
 
@@ -71,7 +71,7 @@ def synthetic(config, key, batch_size):
 def trainer(config):
     made.append("method")
     rates = dict.fromkeys([(1, 0), (1, 1), (2, 1)], config.rate)
-    return TwoPhase(recipe_sizes(config), optimizer=SGD, clamped=2, free=2, edge_rates=rates)
+    return TwoPhase(recipe_sizes(config), optimizer=SGD, clamped=3, free=3, edge_rates=rates)
 
 
 def recipe_sizes(config):
@@ -105,12 +105,12 @@ def shared(build_toy):
         sizes=recipe_sizes,
         network=build_toy,
         trainer=trainer,
-        predictor=lambda config: FreeReadout(recipe_sizes(config), 2),
+        predictor=lambda config: FreeReadout(recipe_sizes(config), 3),
         objective=lambda config: loss,
         score=accuracy,
         synthetic=synthetic,
         baselines=baselines,
-        control_steps=lambda config: 2,
+        control_steps=lambda config: 3,
     )
 
 
@@ -232,7 +232,7 @@ class TestBuild:
 
     def test_the_loss_is_the_objective_of_its_answers(self, toy):
         model, (x, y) = toy.build(), toy.synthetic_batch(batch_size=6)
-        outputs = FreeReadout(recipe_sizes(None), 2)(model, x, jax.random.key(0))
+        outputs = FreeReadout(recipe_sizes(None), 3)(model, x, jax.random.key(0))
         assert float(toy.loss(model, x, y)) == pytest.approx(
             float(jnp.maximum(1.5 - y * outputs, 0).mean())
         )
@@ -271,7 +271,7 @@ class TestFit:
     def test_its_control_is_the_frozen_one_of_the_same_problem(self, toy, run):
         problem = toy.problem(seed=1)
         key = jax.random.split(jax.random.key(1))[1]
-        expected = frozen_control(problem, toy.state(), steps=2, key=key)
+        expected = frozen_control(problem, toy.state(), steps=3, key=key)
         control = run.control
         assert control.metrics == expected.test
         assert control.history[-1]["accuracy"] == expected.validation["accuracy"]
@@ -333,9 +333,13 @@ class TestFit:
         toy.fit(epochs=1, progress=True)
         assert "1/1" in capfd.readouterr().err
 
-    def test_without_validation_data_it_says_so_before_it_trains(self, toy):
+    def test_without_validation_data_it_says_so_before_it_trains(self, toy, says):
         seen = []
-        with pytest.raises(ValueError, match="validation"):
+        sentence = (
+            "Recipe 'toys-local' needs a validation split, which its control is tuned on and its "
+            "curve is drawn from. Hold some of the training data out."
+        )
+        with says(ValueError, sentence):
             toy.replace(validation=0).fit(callbacks=[seen.append], progress=False)
         assert seen == []
 
