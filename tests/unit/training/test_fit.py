@@ -127,9 +127,7 @@ class TestExamples:
             return jax.random.randint(key, (4,), 0, 10), jnp.zeros(4)
 
         problem = replace(counted(), train=GeneratedBatches(make=make, num_batches=30))
-        first, other = (
-            fit(problem, tally, epochs=2, key=jax.random.key(seed)) for seed in (0, 1)
-        )
+        first, other = (fit(problem, tally, epochs=2, key=jax.random.key(seed)) for seed in (0, 1))
         assert int(first.train_state.step) == 60
         assert int(first.model["seen"].sum()) == 240
         assert int(first.model["seen"].min()) > 0
