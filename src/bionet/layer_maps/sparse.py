@@ -97,6 +97,10 @@ class LayerMap(eqx.Module):
             return key[1] in self._rows.get(key[0], {})
         return key in self._rows
 
+    def __iter__(self) -> Iterator[Edge]:
+        """Each (receiver, sender), ascending."""
+        return ((i, j) for i, row in self._rows.items() for j in row)
+
     def __len__(self) -> int:
         """The number of edges."""
         return sum(len(row) for row in self._rows.values())

@@ -102,5 +102,12 @@ def margin_hinge(
 
     This is the loss whose violations the margin perceptron repairs: for a score that is
     linear in the weights, `margin_perceptron` is a positive multiple of minus its gradient.
+
+    Raises:
+        ValueError: `y` and `y_hat` differ in shape.
     """
+    if y.shape != y_hat.shape:
+        raise ValueError(
+            f"margin_hinge: needs y and y_hat of one shape, got shapes {y.shape} and {y_hat.shape}."
+        )
     return jnp.maximum(threshold - y * y_hat, 0.0).mean()

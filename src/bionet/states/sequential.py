@@ -46,6 +46,8 @@ class SequentialState(AbstractState):
     def __init__(
         self, sizes: Sequence[int | Sequence[int]], dtype: DTypeLike = jnp.float32
     ) -> None:
+        if not isinstance(sizes, Sequence):
+            raise TypeError(f"SequentialState: sizes needs one size per buffer, got {sizes!r}.")
         self.sizes = tuple(_as_shape(index, size) for index, size in enumerate(sizes))
         if len(self.sizes) < 2:
             raise ValueError(

@@ -251,3 +251,9 @@ def test_an_edge_or_a_row_that_is_not_there(lmap, says):
     for look in (lambda: lmap[0], lambda: lmap.cols_of(0), lambda: lmap[0, 1]):
         with says(KeyError, "The layer map has no row 0; it has rows 1, 2."):
             look()
+
+
+def test_it_iterates_over_its_edges(one_hidden):
+    lmap = one_hidden.orchestrator.lmap
+    assert list(lmap) == [edge for edge, _ in lmap.edge_items()]
+    assert len(list(lmap)) == len(lmap)

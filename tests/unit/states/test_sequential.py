@@ -188,3 +188,8 @@ def test_replace_refuses_another_shape_with_both_shapes(state, x, says, shape):
     sentence = f"state.replace: buffer 1 needs shape (batch, 3), got {shape}."
     with says(ValueError, sentence):
         state.init(x).replace(1, np.ones(shape))
+
+
+def test_a_single_size_is_no_row_of_sizes(says):
+    with says(TypeError, "SequentialState: sizes needs one size per buffer, got 5."):
+        SequentialState(5)

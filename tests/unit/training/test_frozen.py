@@ -11,18 +11,15 @@ import pytest
 from bionet.layer_maps.sparse import LayerMap
 from bionet.modules.input_output import OutputLayer
 from bionet.orchestrators.sequential import SequentialOrchestrator
-from bionet.states.sequential import SequentialState
 from bionet.training.batches import ArrayBatches, Examples, StackedBatches
 from bionet.training.evaluate import evaluate
 from bionet.training.fit import fit
 from bionet.training.frozen import FrozenHidden, frozen_control, without_recurrence
 from bionet.training.method import TrainState
-from bionet.training.problem import Problem
-from bionet.training.readout import FreeReadout, ReadoutHinge, accuracy
+from bionet.training.readout import FreeReadout
 
 KEY = jax.random.key(0)
 STEPS = 3
-HINGE = ReadoutHinge(1.0)
 
 
 def sign(field):
@@ -191,8 +188,8 @@ class TestRefusals:
         return f"The method 'frozen' needs {self.NEED}, but a model of type {kind} came. Take a"
 
     def test_a_model_that_is_no_orchestrator(self, one_hidden, says):
-        with says(ValueError, self.told("MLP")):
-            FrozenHidden(one_hidden.state).init(eqx.nn.MLP(5, 3, 4, 1, key=KEY), KEY)
+        with says(ValueError, self.told("Identity")):
+            FrozenHidden(one_hidden.state).init(eqx.nn.Identity(), KEY)
 
     def test_a_readout_that_can_not_be_solved(self, one_hidden, dense, says):
         rows = one_hidden.orchestrator.lmap.to_dict()
@@ -236,45 +233,53 @@ class TestRefusals:
             method.finish(state)
 
 
-def logic(dense, binary, J, exclusive):
-    """Bits a, b and a constant; hidden units a, b, one that only J can drive, and a constant."""
-    W = np.zeros((3, 4))
-    W[0, 0] = W[1, 1] = W[2, 3] = 1.0
-    rows = {
-        1: {0: dense(W), 1: binary(J)},
-        2: {1: dense(np.zeros((4, 2))), 2: OutputLayer()},
-    }
-    x = np.array([[a, b, 1.0] for a in (-1.0, 1.0) for b in (-1.0, 1.0)] * 2, "float32")
-    truth = x[:, 0] * x[:, 1] if exclusive else x[:, 0]
-    y = np.stack([truth, -truth], 1)
-    state = SequentialState((3, 4, 2))
-    problem = Problem(
-        model=SequentialOrchestrator(layers=LayerMap.from_dict(rows)),
-        predict=FreeReadout(state, STEPS),
-        loss=HINGE,
-        metric=accuracy,
-        train=ArrayBatches(Examples(x, y), 4),
-        validation=Examples(x, y),
-        test=Examples(x, y),
-    )
-    return problem, state
+@pytest.fixture
+def logic(task, one_hidden):
+    """A function of two bits, for hidden units a, b, one that only J can drive, and constants."""
+
+    def make(J, truth):
+        problem, W, wired = task(), np.zeros((5, 7)), np.zeros((7, 7))
+        W[0, 0] = W[1, 1] = W[2, 3] = 1.0
+        for (sender, receiver), weight in J.items():
+            wired[sender, receiver] = weight
+        weights = [jnp.asarray(leaf, jnp.float32) for leaf in (W, wired)]
+        model = eqx.tree_at(lambda o: [o.lmap[1, 0].W, o.lmap[1, 1].J], problem.model, weights)
+
+        def split(n):
+            bits = np.resize([[-1, -1], [-1, 1], [1, -1], [1, 1]], (n, 2))
+            answer = truth(*bits.T)
+            x = np.column_stack([bits, np.ones(n), np.zeros((n, 2))])
+            return Examples(
+                jnp.asarray(x, jnp.float32),
+                jnp.asarray(np.column_stack([answer, -answer, -np.ones(n)]), jnp.float32),
+            )
+
+        return replace(
+            problem,
+            model=model,
+            train=ArrayBatches(split(40), 8),
+            validation=split(13),
+            test=split(11),
+        )
+
+    return make
 
 
 class TestTheBetterOfTwo:
-    def test_dynamics_where_they_are_needed(self, dense, binary):
-        J = np.zeros((4, 4))
-        J[0, 2] = J[1, 2] = 1.0
-        J[3, 2] = -1.0  # the third unit is "a and b", which makes a parity linear
-        problem, state = logic(dense, binary, J, exclusive=True)
-        found = frozen_control(problem, state, steps=STEPS, key=KEY, ridges=(1e-3, 0.1))
+    def control(self, problem, one_hidden):
+        return frozen_control(problem, one_hidden.state, steps=STEPS, key=KEY, ridges=(1e-3, 0.1))
+
+    def test_dynamics_where_they_are_needed(self, logic, one_hidden):
+        # The third unit is "a and b", which makes a parity linear.
+        problem = logic({(0, 2): 1.0, (1, 2): 1.0, (3, 2): -1.0}, lambda a, b: a * b)
+        found = self.control(problem, one_hidden)
         assert found.hidden == "dynamics"
         assert found.validation["accuracy"] == found.test["accuracy"] == 1.0
 
-    def test_no_recurrence_where_it_harms(self, dense, binary):
-        J = np.zeros((4, 4))
-        J[3, :] = 9.0  # the constant shouts everybody down
-        problem, state = logic(dense, binary, J, exclusive=False)
-        found = frozen_control(problem, state, steps=STEPS, key=KEY, ridges=(1e-3, 0.1))
+    def test_no_recurrence_where_it_harms(self, logic, one_hidden):
+        # The constant unit shouts everybody down.
+        problem = logic({(3, unit): 9.0 for unit in range(7)}, lambda a, b: a)
+        found = self.control(problem, one_hidden)
         assert found.hidden == "feed-forward"
         assert found.validation["accuracy"] == found.test["accuracy"] == 1.0
         assert not found.model.lmap[1, 1].J.any()

@@ -244,7 +244,7 @@ class TestRefusals:
 
 
 def test_the_key_reaches_modules_that_use_randomness(noisy):
-    method = TwoPhase(noisy.state, optimizer=optax.sgd(0.25), clamped=2, free=2)
+    method = TwoPhase(noisy.state, optimizer=optax.sgd(0.25), clamped=1, free=0)
     start = method.init(noisy.orchestrator, KEY)
     first, again, other = (
         one_step(method, start, (noisy.x, noisy.y), jax.random.key(seed))[0].model.lmap[1, 1].J
