@@ -171,7 +171,7 @@ def frozen_control(
     Raises:
         ValueError: no validation split, or a model without a linear readout.
     """
-    if not ridges:
+    if len(ridges) == 0:
         raise ValueError("frozen_control: ridges needs one penalty at least to choose from.")
     examples = problem.validation
     if examples is None:
