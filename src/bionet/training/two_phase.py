@@ -51,6 +51,7 @@ class TwoPhase(AbstractMethod):
 
     Example:
         ```python
+        import equinox as eqx
         import jax
         from bionet import zoo
         from bionet.training import TwoPhase
@@ -59,7 +60,8 @@ class TwoPhase(AbstractMethod):
         method = TwoPhase(recipe.state(), clamped=5, free=5, edge_rates={(1, 1): 0.5})
         train_state = method.init(recipe.build(), jax.random.key(0))
         batch = recipe.synthetic_batch(batch_size=16)
-        train_state, metrics = method.step(train_state, batch, jax.random.key(1))
+        step = eqx.filter_jit(method.step)
+        train_state, metrics = step(train_state, batch, jax.random.key(1))
         print(int(train_state.step), float(metrics["free_steps"]))
         ```
 
