@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar, final
 
 import equinox as eqx
@@ -193,3 +194,25 @@ def without_seconds() -> Callable[..., list[dict[str, float]]]:
         return [{k: v for k, v in row.items() if k != "seconds"} for row in history]
 
     return strip
+
+
+def _bits(tree):
+    def plain(leaf):
+        return (
+            jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
+        )
+
+    arrays = jax.tree.leaves(eqx.filter(tree, eqx.is_array))
+    return [(str(a.dtype), a.shape, np.asarray(plain(a)).tobytes()) for a in arrays]
+
+
+@pytest.fixture(scope="session")
+def bits() -> Callable[[object], list[tuple]]:
+    """Each array of a tree as its dtype, its shape and its bytes."""
+    return _bits
+
+
+@pytest.fixture(scope="session")
+def on_disk() -> Callable[[str | Path], list[str]]:
+    """The names in a directory."""
+    return lambda directory: sorted(path.name for path in Path(directory).iterdir())
