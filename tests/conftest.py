@@ -212,7 +212,9 @@ class NoisyAdapter(AbstractAdapter):
     def trained(self) -> dict[str, bool | Array]:
         return {}
 
-    def increments(self, x: Array, y: Array, y_hat: Array) -> dict[str, Array]:
+    def increments(
+        self, x: Array, y: Array, y_hat: Array, gate: Array | None = None
+    ) -> dict[str, Array]:
         return {}
 
 

@@ -164,3 +164,21 @@ def test_each_sample_is_on_its_own(bound, close):
         close(found, np.asarray(expected)[order])
     # What is learned does not depend on the order of the batch.
     close(shuffled[1], compiled(module, x, y, y_hat)[1])
+
+
+def test_a_gate_weighs_what_each_sample_teaches(bound, close):
+    _, module, x, y, y_hat = bound
+    gate = jnp.asarray(np.random.default_rng(2).uniform(0.5, 2.0, len(x)), jnp.float32)
+    alone = jax.vmap(lambda one: module.backward(x, y, y_hat, one))(jnp.diag(gate))
+    together = module.backward(x, y, y_hat, gate)
+    close(jax.tree.map(lambda leaf: leaf.sum(0), alone), together)
+    open_, shut = (module.backward(x, y, y_hat, jnp.full(len(x), g)) for g in (1.0, 0.0))
+    close(open_, module.backward(x, y, y_hat))
+    assert not any(np.asarray(leaf).any() for leaf in jax.tree.leaves(shut))
+
+
+def test_a_gate_of_another_length_is_refused(bound):
+    _, module, x, y, y_hat = bound
+    if module.trained():
+        with pytest.raises(ValueError, match="one factor per sample"):
+            module.backward(x, y, y_hat, jnp.ones(1))

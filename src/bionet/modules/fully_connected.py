@@ -93,9 +93,13 @@ class FullyConnected(AbstractAdapter):
         """The weights learn; strength and threshold do not."""
         return {"W": True}
 
-    def increments(self, x: Array, y: Array, y_hat: Array) -> dict[str, Array]:
+    def increments(
+        self, x: Array, y: Array, y_hat: Array, gate: Array | None = None
+    ) -> dict[str, Array]:
         """The margin-perceptron increment of `W`."""
-        return {"W": margin_perceptron(x, y, y_hat, self.threshold, reduction=self.reduction)}
+        return {
+            "W": margin_perceptron(x, y, y_hat, self.threshold, reduction=self.reduction, gate=gate)
+        }
 
     def admit_target(self, y: Array) -> Array:
         """Labels in {-1, +1}; anything else is an error at run time."""
@@ -144,6 +148,8 @@ class FrozenFullyConnected(AbstractAdapter):
         """Nothing learns."""
         return {}
 
-    def increments(self, x: Array, y: Array, y_hat: Array) -> dict[str, Array]:
+    def increments(
+        self, x: Array, y: Array, y_hat: Array, gate: Array | None = None
+    ) -> dict[str, Array]:
         """Nothing is added."""
         return {}

@@ -50,6 +50,8 @@ class OutputLayer(AbstractLayer):
         """Nothing learns."""
         return {}
 
-    def increments(self, x: Array, y: Array, y_hat: Array) -> dict[str, Array]:
+    def increments(
+        self, x: Array, y: Array, y_hat: Array, gate: Array | None = None
+    ) -> dict[str, Array]:
         """Nothing is added."""
         return {}

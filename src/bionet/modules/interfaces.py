@@ -41,31 +41,36 @@ class AbstractModule(eqx.Module):
         """The names of the leaves that learn: True, or which of their entries do."""
 
     @abc.abstractmethod
-    def increments(self, x: Array, y: Array, y_hat: Array) -> Mapping[str, Any]:
+    def increments(
+        self, x: Array, y: Array, y_hat: Array, gate: Array | None = None
+    ) -> Mapping[str, Any]:
         """What the local rule **adds** to each trained leaf, by the leaf's name.
 
         Args:
             x: the sender's buffer.
             y: the receiver's buffer, which is the target.
             y_hat: the receiver's local field, which is the score.
+            gate: a factor per sample on what it teaches; None is 1 for each. No rule may
+                ignore it.
         """
 
     def admit_target(self, y: Array) -> Array:
         """Returns the labels `y` if this module's rule can learn them, and fails otherwise."""
         return y
 
-    def backward(self, x: Array, y: Array, y_hat: Array) -> Self:
+    def backward(self, x: Array, y: Array, y_hat: Array, gate: Array | None = None) -> Self:
         """The pseudo-gradient of this module: minus its increments, and zeros elsewhere.
 
         Args:
             x: the sender's buffer.
             y: the receiver's buffer, which is the target.
             y_hat: the receiver's local field, which is the score.
+            gate: a factor per sample on what it teaches; None is 1 for each.
 
         Returns:
             A module of the same structure. Descending along it applies the local rule.
         """
-        added = dict(self.increments(x, y, y_hat))
+        added = dict(self.increments(x, y, y_hat, gate))
         arrays, static = eqx.partition(self, eqx.is_array)
         zeros = eqx.combine(jax.tree.map(jnp.zeros_like, arrays), static)
         if not added:

@@ -99,9 +99,11 @@ class RecurrentDiscrete(AbstractLayer):
         """The couplings learn, their diagonal does not."""
         return {"J": _off_diagonal(self.J.shape[-1])}
 
-    def increments(self, x: Array, y: Array, y_hat: Array) -> dict[str, Array]:
+    def increments(
+        self, x: Array, y: Array, y_hat: Array, gate: Array | None = None
+    ) -> dict[str, Array]:
         """The margin-perceptron increment of `J`, with a zero diagonal."""
-        added = margin_perceptron(x, y, y_hat, self.threshold, reduction=self.reduction)
+        added = margin_perceptron(x, y, y_hat, self.threshold, reduction=self.reduction, gate=gate)
         return {"J": jnp.where(_off_diagonal(added.shape[-1]), added, jnp.zeros_like(added))}
 
     def admit_target(self, y: Array) -> Array:

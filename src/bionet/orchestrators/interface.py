@@ -1,7 +1,7 @@
 """What an orchestrator does: one step of the dynamics, the answer, and the learning.
 
 Orchestrators differ in one thing alone, the order in which rows see each other's
-updates. That is `advance`. The four methods of the public contract are built on it
+updates. That is `stepper`. The four methods of the public contract are built on it
 here, once: `step` and `step_inference` differ in whom a row listens to, `predict`
 computes the output row, and `backward` asks each edge for its pseudo-gradient.
 
@@ -12,11 +12,11 @@ randomness may be given None.
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
-from typing import Self, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Self, TypeVar
 
 import equinox as eqx
-from jaxtyping import Array, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from bionet.layer_maps.senders import Senders, known_group
 from bionet.layer_maps.sparse import Edge, LayerMap
@@ -26,6 +26,7 @@ from bionet.states.interface import AbstractState
 
 S = TypeVar("S", bound=AbstractState)
 Rng = PRNGKeyArray | None
+Stepper = Callable[[Any, Rng], tuple[Any, Rng]]
 
 
 class AbstractOrchestrator(eqx.Module):
@@ -34,16 +35,19 @@ class AbstractOrchestrator(eqx.Module):
     lmap: eqx.AbstractVar[LayerMap]
 
     @abc.abstractmethod
-    def advance(
-        self, state: S, rng: Rng, senders: Senders, known: Mapping[Edge, Array]
-    ) -> tuple[S, Rng]:
-        """Updates every row but the last, once.
+    def stepper(self, senders: Senders, known: Mapping[Edge, Array]) -> Stepper:
+        """A function that updates every row but the last, once: `(state, rng) -> (state, rng)`.
+
+        It is made once for a whole loop of steps, so what all of them share (weights that
+        are stacked, for example) is prepared here and not in the step.
 
         Args:
-            state: a state that fits the map; it has been checked.
-            rng: a key, or None where no module uses randomness.
             senders: whom the rows listen to.
             known: messages that need not be computed, because their sender is clamped.
+
+        Returns:
+            The step. Its state fits the map and has been checked; its key may be None where
+            no module uses randomness.
         """
 
     def step(self, state: S, *, rng: Rng, senders: Senders = "all") -> tuple[S, Rng]:
@@ -57,7 +61,7 @@ class AbstractOrchestrator(eqx.Module):
                 no key where a module needs one.
         """
         check_state(self.lmap, state)
-        return self.advance(state, rng, known_group(senders), {})
+        return self.stepper(known_group(senders), {})(state, rng)
 
     def step_inference(self, state: S, *, rng: Rng, senders: Senders = "forward") -> tuple[S, Rng]:
         """One step without what comes back from the output or from later layers.
@@ -79,12 +83,25 @@ class AbstractOrchestrator(eqx.Module):
         return state.replace(last, self.lmap[last, last].activation(field)), rng
 
     def backward(
-        self, state: AbstractState, rng: Rng = None, *, senders: Senders = "forward"
+        self,
+        state: AbstractState,
+        rng: Rng = None,
+        *,
+        senders: Senders = "forward",
+        gate: Float[Array, " batch"] | None = None,
+        known: Mapping[Edge, Array] | None = None,
     ) -> Self:
         """The pseudo-gradients of all edges at `state`, for Optax to descend.
 
         The buffers are the targets, the last one included, which holds the labels. The
         score of a row is its local field from `senders`.
+
+        Args:
+            state: where to learn; its buffers are the targets.
+            rng: a key, where modules use randomness.
+            senders: whom the rows listen to.
+            gate: a factor per sample on what it teaches; None is 1 for each.
+            known: messages that need not be computed again, see `clamped_messages`.
 
         Returns:
             An orchestrator of the same structure whose leaves are pseudo-gradients; its
@@ -98,11 +115,11 @@ class AbstractOrchestrator(eqx.Module):
         known_group(senders)
         fields: dict[int, Array] = {}
         for i in self.lmap.rows():
-            fields[i], rng = local_field(self.lmap, state, i, senders, rng)
+            fields[i], rng = local_field(self.lmap, state, i, senders, rng, known)
 
         def pseudo_gradient(edge: Edge, module: AbstractModule) -> AbstractModule:
             i, j = edge
             target = module.admit_target(state[i]) if i == self.lmap.last else state[i]
-            return module.backward(x=state[j], y=target, y_hat=fields[i])
+            return module.backward(state[j], target, fields[i], gate)
 
         return eqx.tree_at(lambda o: o.lmap, self, self.lmap.map_edges(pseudo_gradient))

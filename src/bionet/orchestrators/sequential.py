@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import final
 
-from jaxtyping import Array, PRNGKeyArray
+from jaxtyping import Array
 
 from bionet.layer_maps.senders import Senders
 from bionet.layer_maps.sparse import Edge, LayerMap
-from bionet.orchestrators.interface import AbstractOrchestrator, S
+from bionet.orchestrators.interface import AbstractOrchestrator, Rng, S, Stepper
 from bionet.orchestrators.messages import local_field
 from bionet.orchestrators.wiring import runnable
 
@@ -60,15 +60,13 @@ class SequentialOrchestrator(AbstractOrchestrator):
     def __init__(self, layers: LayerMap) -> None:
         self.lmap = runnable("SequentialOrchestrator", layers)
 
-    def advance(
-        self,
-        state: S,
-        rng: PRNGKeyArray | None,
-        senders: Senders,
-        known: Mapping[Edge, Array],
-    ) -> tuple[S, PRNGKeyArray | None]:
-        """Updates every row but the last, once, in ascending order."""
-        for i in self.lmap.rows()[:-1]:
-            field, rng = local_field(self.lmap, state, i, senders, rng, known)
-            state = state.replace(i, self.lmap[i, i].activation(field))
-        return state, rng
+    def stepper(self, senders: Senders, known: Mapping[Edge, Array]) -> Stepper:
+        """A step that updates every row but the last, once, in ascending order."""
+
+        def step(state: S, rng: Rng) -> tuple[S, Rng]:
+            for i in self.lmap.rows()[:-1]:
+                field, rng = local_field(self.lmap, state, i, senders, rng, known)
+                state = state.replace(i, self.lmap[i, i].activation(field))
+            return state, rng
+
+        return step

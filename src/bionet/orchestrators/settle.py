@@ -100,6 +100,7 @@ def _run(
 ) -> tuple[S, Settled]:
     updated = orchestrator.lmap.rows()[:-1]
     known = clamped_messages(orchestrator.lmap, state, updated, senders)
+    step = orchestrator.stepper(senders, known)
 
     def going_on(carry: tuple) -> Array:
         _, _, settled, steps = carry
@@ -107,7 +108,7 @@ def _run(
 
     def body(carry: tuple) -> tuple:
         old, key, _, steps = carry
-        new, key = orchestrator.advance(old, key, senders, known)
+        new, key = step(old, key)
         return new, key, _unchanged(old, new, updated), steps + 1
 
     start = (state, rng, jnp.asarray(False), jnp.asarray(0))

@@ -8,6 +8,10 @@ activity, the target and the score of the post-synaptic unit) and returns what i
 from bionet.rules.perceptron import (
     REDUCTIONS,
     Reduction,
+    batch_divisor,
+    check_dense,
+    gated,
+    margin_correction,
     margin_hinge,
     margin_perceptron,
     violated_margin,
@@ -16,6 +20,10 @@ from bionet.rules.perceptron import (
 __all__ = [
     "REDUCTIONS",
     "Reduction",
+    "batch_divisor",
+    "check_dense",
+    "gated",
+    "margin_correction",
     "margin_hinge",
     "margin_perceptron",
     "violated_margin",

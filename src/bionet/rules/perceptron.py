@@ -36,6 +36,7 @@ def margin_perceptron(
     threshold: Float[Array, "..."] | float,
     *,
     reduction: Reduction = "sqrt",
+    gate: Float[Array, " n"] | None = None,
 ) -> Float[Array, "d k"]:
     """The increment of the weights `W` in `y_hat = ... + x @ W`, to be **added** to `W`.
 
@@ -47,9 +48,11 @@ def margin_perceptron(
         reduction: "sqrt" divides the sum over the batch by `sqrt(n d)`, the published
             scale, whose norm grows with the root of the batch; "mean" divides by
             `n sqrt(d)` and does not change when the batch is repeated.
+        gate: a factor per sample on what it teaches, 0 for nothing; `n` stays the number
+            of all samples. None is 1 for each.
 
     Returns:
-        `x^T (1[y * y_hat <= threshold] * y)`, divided as `reduction` says.
+        `x^T (gate * 1[y * y_hat <= threshold] * y)`, divided as `reduction` says.
 
     Raises:
         ValueError: `reduction` is neither of the two, or shapes that do not fit.
@@ -70,27 +73,73 @@ def margin_perceptron(
         Badalotti et al., "Dynamical Learning in Deep Asymmetric Recurrent Neural
         Networks" (2025, arXiv:2509.05041). `reduction="mean"` is ours.
     """
-    _check_shapes(x, y, y_hat)
+    check_dense("margin_perceptron", x, y, y_hat)
     n, d = x.shape
+    correction = margin_correction(y, y_hat, threshold, gate)
+    return x.T @ correction / batch_divisor(n, d, reduction)
+
+
+def margin_correction(
+    y: Float[Array, "n *units"],
+    y_hat: Float[Array, "n *units"],
+    threshold: Float[Array, "..."] | float,
+    gate: Float[Array, " n"] | None = None,
+) -> Float[Array, "n *units"]:
+    """`gate * 1[y * y_hat <= threshold] * y`: which way each unit's score is to move.
+
+    This is the post-synaptic half of the rule, the same for dense, sparse and
+    convolutional couplings; they differ in how they bring it together with `x`.
+
+    Raises:
+        ValueError: `gate` is not one factor per sample.
+    """
     correction = jnp.where(violated_margin(y, y_hat, threshold), y, jnp.zeros_like(y))
-    return x.T @ correction / _divisor(n, d, reduction)
+    return gated(correction, gate)
 
 
-def _check_shapes(x: Array, y: Array, y_hat: Array) -> None:
-    """A width of one would be broadcast without a word, so shapes have to be equal."""
+def gated(
+    correction: Float[Array, "n *units"], gate: Float[Array, " n"] | None
+) -> Float[Array, "n *units"]:
+    """`correction` with each sample's row multiplied by its factor; None changes nothing.
+
+    Raises:
+        ValueError: `gate` is not one factor per sample.
+    """
+    if gate is None:
+        return correction
+    n = correction.shape[0]
+    if jnp.shape(gate) != (n,):
+        raise ValueError(
+            f"gate: needs one factor per sample, shape ({n},), got shape {jnp.shape(gate)}."
+        )
+    factors = jnp.asarray(gate, correction.dtype)
+    return correction * factors.reshape(n, *(1 for _ in correction.shape[1:]))
+
+
+def check_dense(rule: str, x: Array, y: Array, y_hat: Array) -> None:
+    """Fails unless x is (n, d) and y and y_hat are (n, k): a width of one would be broadcast.
+
+    Raises:
+        ValueError: other shapes; the sentence names the rule and all three.
+    """
     if x.ndim != 2 or y.ndim != 2 or y.shape != y_hat.shape or x.shape[0] != y.shape[0]:
         raise ValueError(
-            "margin_perceptron: needs x (n, d), y (n, k) and y_hat (n, k), got shapes "
+            f"{rule}: needs x (n, d), y (n, k) and y_hat (n, k), got shapes "
             f"{x.shape}, {y.shape} and {y_hat.shape}."
         )
 
 
-def _divisor(n: int, d: int, reduction: str) -> float:
+def batch_divisor(n: int, fan_in: int, reduction: str) -> float:
+    """What the sum over a batch of `n` is divided by, for units with `fan_in` connections.
+
+    Raises:
+        ValueError: `reduction` is neither "sqrt" nor "mean".
+    """
     if reduction == "sqrt":
-        return math.sqrt(n * d)
+        return math.sqrt(n * fan_in)
     if reduction == "mean":
-        return n * math.sqrt(d)
-    raise ValueError(f"margin_perceptron: {unknown('reduction', reduction, REDUCTIONS)}")
+        return n * math.sqrt(fan_in)
+    raise ValueError(f"rules: {unknown('reduction', reduction, REDUCTIONS)}")
 
 
 def margin_hinge(

@@ -228,7 +228,7 @@ class CountedAdapter(AbstractAdapter):
     def trained(self):
         return {}
 
-    def increments(self, x, y, y_hat):
+    def increments(self, x, y, y_hat, gate=None):
         return {}
 
 

@@ -129,7 +129,7 @@ def test_the_dtype_of_the_weights_is_kept(dtype):
 
 def test_an_unknown_reduction_is_named_with_the_nearest(batch, says):
     x, y, W = batch
-    sentence = "margin_perceptron: No reduction is named 'means'. Did you mean 'mean'?"
+    sentence = "rules: No reduction is named 'means'. Did you mean 'mean'?"
     with says(ValueError, sentence):
         margin_perceptron(x, y, x @ W, 0.7, reduction="means")
     assert inspect.signature(margin_perceptron).parameters["reduction"].kind is (
