@@ -7,7 +7,7 @@ that use randomness, so a deterministic network carries it along untouched.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import equinox as eqx
 import jax
@@ -110,12 +110,17 @@ def local_field(
 
 
 def clamped_messages(
-    lmap: LayerMap, state: AbstractState, updated: Collection[int], senders: Senders
+    lmap: LayerMap, state: AbstractState, senders: Senders = "all"
 ) -> dict[Edge, Array]:
-    """The messages that stay the same while only the rows `updated` change.
+    """The messages that stay the same while only the rows before the last one are updated.
+
+    They come from the input, from other buffers without a row, and from the output, which
+    holds the label or nothing. `settle` and `backward` take them as `known`, so that the
+    phases of a training step, and the learning after them, share one computation.
 
     A module that uses randomness makes a new message each time, so it is left out.
     """
+    updated = lmap.rows()[:-1]
     return {
         (i, j): module(state[j], None)
         for (i, j), module in lmap.edge_items()

@@ -7,6 +7,7 @@ plain loop of `step` calls. That a network has not settled is a result, not an e
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, final
 
 import equinox as eqx
@@ -16,6 +17,7 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
 from bionet._core.names import unknown
 from bionet.layer_maps.senders import Senders, known_group
+from bionet.layer_maps.sparse import Edge
 from bionet.orchestrators.interface import AbstractOrchestrator, S
 from bionet.orchestrators.messages import check_state, clamped_messages
 
@@ -45,6 +47,7 @@ def settle(
     phase: Phase = "free",
     senders: Senders | None = None,
     early_stop: bool = True,
+    known: Mapping[Edge, Array] | None = None,
 ) -> tuple[S, Settled]:
     """The state after the dynamics have settled, or after `max_steps` steps.
 
@@ -58,7 +61,10 @@ def settle(
         senders: whom the rows listen to instead of the phase's own choice.
         early_stop: stop after the first step that changes no unit of the batch. A
             deterministic network would repeat that step for ever, so the state is the
-            same either way. A network with randomness may move again.
+            same either way. A network with randomness may move again. Looking costs a
+            comparison per step, which False saves in all steps but the last.
+        known: the messages from clamped buffers, by `clamped_messages`, if several phases
+            share them; None computes them here, once.
 
     Returns:
         The state, and whether it settled and after how many steps.
@@ -86,7 +92,7 @@ def settle(
         raise ValueError(f"settle: {unknown('phase', phase, _SENDERS)}")
     listened = _SENDERS[phase] if senders is None else known_group(senders)
     check_state(orchestrator.lmap, state)
-    return _run(orchestrator, state, rng, jnp.asarray(max_steps), listened, early_stop)
+    return _run(orchestrator, state, rng, jnp.asarray(max_steps), listened, early_stop, known)
 
 
 @eqx.filter_jit
@@ -97,9 +103,11 @@ def _run(
     max_steps: Int[Array, ""],
     senders: Senders,
     early_stop: bool,
+    known: Mapping[Edge, Array] | None,
 ) -> tuple[S, Settled]:
     updated = orchestrator.lmap.rows()[:-1]
-    known = clamped_messages(orchestrator.lmap, state, updated, senders)
+    if known is None:
+        known = clamped_messages(orchestrator.lmap, state, senders)
     step = orchestrator.stepper(senders, known)
 
     def going_on(carry: tuple) -> Array:
@@ -109,7 +117,15 @@ def _run(
     def body(carry: tuple) -> tuple:
         old, key, _, steps = carry
         new, key = step(old, key)
-        return new, key, _unchanged(old, new, updated), steps + 1
+        return new, key, compared(old, new, steps + 1), steps + 1
+
+    def compared(old: S, new: S, taken: Array) -> Array:
+        if early_stop:
+            return _unchanged(old, new, updated)
+        nothing = jnp.asarray(False)
+        return jax.lax.cond(
+            taken == max_steps, lambda: _unchanged(old, new, updated), lambda: nothing
+        )
 
     start = (state, rng, jnp.asarray(False), jnp.asarray(0))
     state, _, settled, steps = jax.lax.while_loop(going_on, body, start)

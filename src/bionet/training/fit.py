@@ -1,9 +1,10 @@
 """The only Python loop that trains: it drives any method on any problem, epoch by epoch.
 
-A whole epoch is one compiled call; nothing crosses from the device to Python inside
-it. Between epochs there is evaluation on the validation split, a line for the progress
-bar, a checkpoint, and the callbacks. The key of an epoch depends on the run's key and
-the epoch's number alone, so a resumed run takes the very steps that were still to come.
+A whole epoch is one compiled call, which works in the arrays of the last one; nothing
+crosses from the device to Python inside it. Between epochs there is evaluation on the
+validation split, a line for the progress bar, a checkpoint, and the callbacks. The key
+of an epoch depends on the run's key and the epoch's number alone, so a resumed run takes
+the very steps that were still to come.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from typing import Any, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PRNGKeyArray, PyTree
+from jaxtyping import PRNGKeyArray, PyTree
 
-from bionet.training.batches import AbstractBatches
 from bionet.training.checkpoints import CheckpointError, Checkpoints
+from bionet.training.epoch import flags_per_step, host_copy, on_device, run_epoch
 from bionet.training.evaluate import evaluate
 from bionet.training.health import finite_leaves, non_finite
 from bionet.training.method import AbstractMethod, TrainState
@@ -40,7 +41,8 @@ class Event:
         epochs: how many there will be, unless the run stops early.
         metrics: this epoch's row of the history.
         history: all rows so far.
-        train_state: the state after this epoch.
+        train_state: the state after this epoch. The next epoch works in its arrays, so
+            copy what you want to keep: `jax.tree.map(jnp.copy, event.train_state.model)`.
     """
 
     epoch: int
@@ -171,6 +173,10 @@ def _start(
 ) -> tuple[TrainState, list[Row], Checkpoints | None]:
     """The state and the history to go on from."""
     train_state = method.init(problem.model, _key(key, "init", 0))
+    # The epochs work in these arrays, and the problem's model is not theirs to use up.
+    train_state = jax.tree.map(
+        lambda leaf: leaf.copy() if eqx.is_array(leaf) else leaf, train_state
+    )
     if directory is None:
         if resume:
             raise ValueError("fit: resume=True needs checkpoint=DIR, the directory to go on from.")
@@ -198,55 +204,15 @@ def _train_epoch(
 ) -> tuple[TrainState, Row]:
     began = time.perf_counter()
     epoch_key = _key(key, "epoch", epoch)
-    after, metrics = _run_epoch(method, before, problem.train, epoch_key)
+    kept = host_copy(before)
+    after, metrics = run_epoch(method, before, problem.train, epoch_key)
     if not finite_leaves(after.model).all():
-        raise _diagnosed(problem, method, before, epoch_key, checkpoints)
+        raise _diagnosed(problem, method, on_device(kept, after), epoch_key, checkpoints)
     row: Row = {"epoch": epoch} | {name: float(value.mean()) for name, value in metrics.items()}
     if problem.validation is not None:
         model = method.finish(after)
         row |= evaluate(problem, model, problem.validation, _key(key, "validation", epoch))
     return after, row | {"seconds": time.perf_counter() - began}
-
-
-@eqx.filter_jit
-def _run_epoch(
-    method: AbstractMethod, train_state: TrainState, batches: AbstractBatches, key: PRNGKeyArray
-) -> tuple[TrainState, dict[str, Array]]:
-    """One epoch; the metrics come back with one entry per step."""
-    return _scan_steps(method, train_state, batches, key, lambda state, metrics: metrics)
-
-
-@eqx.filter_jit
-def _flags_per_step(
-    method: AbstractMethod, train_state: TrainState, batches: AbstractBatches, key: PRNGKeyArray
-) -> Array:
-    """The same epoch again; comes back with `finite_leaves` after each step."""
-    seen = _scan_steps(
-        method, train_state, batches, key, lambda state, metrics: finite_leaves(state.model)
-    )
-    return seen[1]
-
-
-def _scan_steps(
-    method: AbstractMethod,
-    train_state: TrainState,
-    batches: AbstractBatches,
-    key: PRNGKeyArray,
-    seen: Callable[[TrainState, dict[str, Array]], Any],
-) -> tuple[TrainState, Any]:
-    plan_key, steps_key = jax.random.split(key)
-    plan = batches.plan(plan_key)
-    # Optimisers hold functions beside arrays, which a scan does not carry.
-    arrays, static = eqx.partition(train_state, eqx.is_array)
-
-    def step(carry: PyTree, index: Array) -> tuple[PyTree, Any]:
-        state = eqx.combine(carry, static)
-        batch = batches.batch(plan, index)
-        state, metrics = method.step(state, batch, jax.random.fold_in(steps_key, index))
-        return eqx.filter(state, eqx.is_array), seen(state, metrics)
-
-    arrays, told = jax.lax.scan(step, arrays, jnp.arange(batches.num_batches))
-    return eqx.combine(arrays, static), told
 
 
 def _diagnosed(
@@ -257,7 +223,7 @@ def _diagnosed(
     checkpoints: Checkpoints | None,
 ) -> Exception:
     """The error that names the first edge to fail and the step in which it did."""
-    flags = _flags_per_step(method, before, problem.train, key)
+    flags = flags_per_step(method, before, problem.train, key)
     first = int(jnp.argmin(flags.all(axis=1)))  # the first step with a flag down
     kept = "No checkpoint was kept; pass checkpoint=DIR to have one."
     if checkpoints is not None:

@@ -25,6 +25,7 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 from bionet.layer_maps.sparse import Edge, LayerMap
 from bionet.modules.trained import apply_trained, partition_trained
 from bionet.orchestrators.interface import AbstractOrchestrator
+from bionet.orchestrators.messages import clamped_messages
 from bionet.orchestrators.settle import Phase, Settled, settle
 from bionet.states.sequential import SequentialState
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
@@ -44,10 +45,14 @@ class TwoPhase(AbstractMethod):
         free: the most steps after it has been taken away.
         edge_rates: by (receiver, sender), a factor on what the optimiser wants to add to
             that edge; edges without one have 1.
+        edge_decays: by (receiver, sender), the share of itself that each trained entry of
+            that edge loses per step, beside what the optimiser does; edges without one
+            have 0. A fixed diagonal, a threshold or a frozen matrix never shrinks.
+        early_stop: stop a phase as soon as no unit of the batch changes.
 
     Raises:
         ValueError: a negative number of steps; at `init`, a model without local rules, or a
-            rate for an edge that the model does not have.
+            rate or decay for an edge that the model does not have.
 
     Example:
         ```python
@@ -82,9 +87,11 @@ class TwoPhase(AbstractMethod):
     state: SequentialState
     optimizer: optax.GradientTransformation
     edge_rates: dict[Edge, Float[Array, ""]]
+    edge_decays: dict[Edge, Float[Array, ""]]
     warmup: int = eqx.field(static=True)
     clamped: int = eqx.field(static=True)
     free: int = eqx.field(static=True)
+    early_stop: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -95,6 +102,8 @@ class TwoPhase(AbstractMethod):
         clamped: int = 10,
         free: int = 10,
         edge_rates: Mapping[Edge, ArrayLike] | None = None,
+        edge_decays: Mapping[Edge, ArrayLike] | None = None,
+        early_stop: bool = True,
     ) -> None:
         for name, steps in (("warmup", warmup), ("clamped", clamped), ("free", free)):
             if steps < 0:
@@ -102,26 +111,30 @@ class TwoPhase(AbstractMethod):
         self.state = state
         self.optimizer = optax.adam(5e-3) if optimizer is None else optimizer
         self.warmup, self.clamped, self.free = warmup, clamped, free
-        self.edge_rates = {
-            edge: jnp.asarray(rate, jnp.float32) for edge, rate in (edge_rates or {}).items()
-        }
+        self.early_stop = early_stop
+        self.edge_rates, self.edge_decays = _per_edge(edge_rates), _per_edge(edge_decays)
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The state before the first step; optimiser memory for the trained leaves alone."""
         if not isinstance(model, AbstractOrchestrator):
             raise unmet(self.spec, self.spec.needs[0], model)
-        for edge in self.edge_rates:
-            if edge not in model.lmap:
-                raise ValueError(
-                    f"TwoPhase: edge_rates names {edge}, but the model has no such edge."
-                )
+        for name, edges in (("edge_rates", self.edge_rates), ("edge_decays", self.edge_decays)):
+            for edge in edges:
+                if edge not in model.lmap:
+                    raise ValueError(
+                        f"TwoPhase: {name} names {edge}, but the model has no such edge."
+                    )
         learning, _ = partition_trained(model)
         return TrainState(model, self.optimizer.init(learning), jnp.zeros((), jnp.int32))
 
+    @eqx.filter_jit
     def step(
         self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray
     ) -> tuple[TrainState, dict[str, Array]]:
         """Settles on the batch (inputs, labels in {-1, +1}), and moves the weights once.
+
+        All of it is one compiled program, in which messages from the input and the label
+        are computed once.
 
         Returns:
             The next state, and for both phases whether the batch settled and in how many
@@ -129,11 +142,13 @@ class TwoPhase(AbstractMethod):
         """
         network = train_state.model
         settling, learning_key = jax.random.split(key)
-        state, metrics = self._settle(network, batch, settling)
-        pseudo_gradient, _ = partition_trained(network.backward(state, learning_key))
+        state = self.state.init(*batch)
+        known = clamped_messages(network.lmap, state)
+        state, metrics = self._settle(network, state, known, settling)
+        pseudo_gradient, _ = partition_trained(network.backward(state, learning_key, known=known))
         learning, _ = partition_trained(network)
         updates, memory = self.optimizer.update(pseudo_gradient, train_state.memory, learning)
-        network = apply_trained(network, self._rated(updates))
+        network = apply_trained(network, self._per_edge(updates, learning))
         return TrainState(network, memory, train_state.step + 1), metrics
 
     def finish(self, train_state: TrainState) -> PyTree:
@@ -141,35 +156,59 @@ class TwoPhase(AbstractMethod):
         return train_state.model
 
     def _settle(
-        self, network: AbstractOrchestrator, batch: tuple[Array, ...], key: PRNGKeyArray
+        self,
+        network: AbstractOrchestrator,
+        state: SequentialState,
+        known: Mapping[Edge, Array],
+        key: PRNGKeyArray,
     ) -> tuple[SequentialState, dict[str, Array]]:
-        x, y = batch
         keys = jax.random.split(key, 3)
         phases: tuple[tuple[str, int, Phase], ...] = (
             ("warmup", self.warmup, "free"),
             ("clamped", self.clamped, "clamped"),
             ("free", self.free, "free"),
         )
-        state, metrics = self.state.init(x, y), {}
+        metrics: dict[str, Array] = {}
         for (name, steps, phase), rng in zip(phases, keys, strict=True):
             if steps == 0:
                 continue
-            state, result = settle(network, state, rng=rng, max_steps=steps, phase=phase)
+            state, result = settle(
+                network,
+                state,
+                rng=rng,
+                max_steps=steps,
+                phase=phase,
+                early_stop=self.early_stop,
+                known=known,
+            )
             metrics |= _told(name, result)
         return state, metrics
 
-    def _rated(self, updates: PyTree) -> PyTree:
-        if not self.edge_rates:
+    def _per_edge(self, updates: PyTree, learning: PyTree) -> PyTree:
+        """The updates, each edge with its own rate, less what decays of its weights."""
+        if not self.edge_rates and not self.edge_decays:
             return updates
+        weights: LayerMap = learning.lmap
 
-        def rated(edge: Edge, module: PyTree) -> PyTree:
-            rate = self.edge_rates.get(edge)
-            if rate is None:
-                return module
-            return jax.tree.map(lambda leaf: leaf * rate.astype(leaf.dtype), module)
+        def changed(edge: Edge, module: PyTree) -> PyTree:
+            if edge in self.edge_rates:
+                rate = self.edge_rates[edge]
+                module = jax.tree.map(lambda leaf: leaf * rate.astype(leaf.dtype), module)
+            if edge in self.edge_decays:
+                share = self.edge_decays[edge]
+                module = jax.tree.map(
+                    lambda leaf, weight: leaf - share.astype(leaf.dtype) * weight,
+                    module,
+                    weights[edge],
+                )
+            return module
 
         lmap: LayerMap = updates.lmap
-        return eqx.tree_at(lambda o: o.lmap, updates, lmap.map_edges(rated))
+        return eqx.tree_at(lambda o: o.lmap, updates, lmap.map_edges(changed))
+
+
+def _per_edge(values: Mapping[Edge, ArrayLike] | None) -> dict[Edge, Float[Array, ""]]:
+    return {edge: jnp.asarray(value, jnp.float32) for edge, value in (values or {}).items()}
 
 
 def _told(phase: str, result: Settled) -> dict[str, Array]:

@@ -236,16 +236,34 @@ class TestPatience:
 
 class TestCallbacks:
     def test_they_are_told_of_each_epoch(self, counted, tally):
-        told = []
+        told, steps = [], []
         problem = counted(n=4, batch_size=4, scores=(0.0, 0.25, 0.5))
-        result = fit(problem, tally, epochs=2, key=KEY, callbacks=[told.append, told.append])
+
+        def count(event):
+            told.append(event)
+            steps.append(int(event.train_state.step))
+
+        result = fit(problem, tally, epochs=2, key=KEY, callbacks=[told.append, count])
         assert [event.epoch for event in told] == [1, 1, 2, 2]
         assert {event.epochs for event in told} == {2}
         assert [event.metrics["accuracy"] for event in told] == [0.25, 0.25, 0.5, 0.5]
         assert [len(event.history) for event in told] == [1, 1, 2, 2]
         assert told[-1].history == result.history
         assert told[-1].metrics is told[-1].history[-1]
-        assert [int(event.train_state.step) for event in told] == [1, 1, 2, 2]
+        assert steps == [1, 2]
+
+    def test_the_next_epoch_works_in_the_arrays_of_the_last(self, counted, tally):
+        told = []
+        problem = counted(n=4, batch_size=4, scores=(0.0, 0.25, 0.5))
+        result = fit(problem, tally, epochs=2, key=KEY, callbacks=[told.append])
+        assert told[0].train_state.step.is_deleted()
+        assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(result.train_state))
+
+    def test_the_model_of_the_problem_is_not_used_up(self, task, two_phase):
+        problem = task()
+        fit(problem, two_phase, epochs=2, key=KEY)
+        leaves = jax.tree.leaves(problem.model)
+        assert not any(leaf.is_deleted() for leaf in leaves)
 
     def test_true_ends_the_run_after_all_have_been_told(self, counted, tally):
         told = []
