@@ -20,9 +20,8 @@ import equinox as eqx
 import jax
 
 from bionet.layer_maps.senders import Senders, is_selected
+from bionet.layer_maps.shared import Edge, Shared, resolve
 from bionet.modules.interfaces import AbstractLayer, AbstractModule
-
-Edge = tuple[int, int]
 
 
 @final
@@ -51,18 +50,19 @@ class LayerMap(eqx.Module):
         ```
     """
 
-    _rows: dict[int, dict[int, AbstractModule]]
+    _rows: dict[int, dict[int, AbstractModule | Shared]]
 
     @classmethod
     def from_dict(
         cls,
-        rows: Mapping[int, Mapping[int, AbstractModule]],
+        rows: Mapping[int, Mapping[int, AbstractModule | Shared]],
         require_diagonal: bool = True,
     ) -> Self:
         """A layer map from `{receiver: {sender: module}}`.
 
         Args:
-            rows: the modules. A buffer without a row is clamped, as the input is.
+            rows: the modules. A buffer without a row is clamped, as the input is. In place
+                of a module, `Shared(receiver, sender)` is the very module of another edge.
             require_diagonal: whether each row needs a layer at (i, i). Orchestrators do;
                 maps that are only carried about do not.
 
@@ -70,12 +70,14 @@ class LayerMap(eqx.Module):
             TypeError: keys that are no ints, values that are no modules, a diagonal that
                 is no layer.
             ValueError: an edge to a buffer that does not exist, a missing diagonal, a row
-                for the input, or two edges that disagree about the shape of a buffer.
+                for the input, an edge that shares a module which is not there, or two edges
+                that disagree about the shape of a buffer.
         """
         built = {i: _checked_row(i, row) for i, row in sorted(_int_keys("row", rows).items())}
         _check_indices(built)
-        _check_diagonal(built, require_diagonal)
-        _check_shapes(built)
+        resolved = {i: {j: resolve(built, (i, j)) for j in row} for i, row in built.items()}
+        _check_diagonal(resolved, require_diagonal)
+        _check_shapes(resolved)
         return cls(built)
 
     def __getitem__(self, key: int | Edge) -> Any:
@@ -89,7 +91,7 @@ class LayerMap(eqx.Module):
                     f"has senders {', '.join(map(str, row))}."
                 )
             return row[sender]
-        return MappingProxyType(self._row(key))
+        return self.neighbors(key)
 
     def __contains__(self, key: object) -> bool:
         """Whether the edge (receiver, sender), or the row of a receiver, is there."""
@@ -122,6 +124,15 @@ class LayerMap(eqx.Module):
         """The read-only row of a receiver: its modules by sender."""
         return MappingProxyType(self._row(receiver))
 
+    def owner(self, edge: Edge) -> Edge:
+        """The edge whose module `edge` uses: itself, unless it shares another's."""
+        found = self._rows[edge[0]][edge[1]]
+        return found.edge if isinstance(found, Shared) else edge
+
+    def users(self, edge: Edge) -> tuple[Edge, ...]:
+        """The edges that use the module of `edge`, ascending; that is itself for most."""
+        return tuple(other for other in self if self.owner(other) == edge)
+
     def row_items(
         self, skip_last: bool = False, senders: Senders = "all"
     ) -> Iterator[tuple[int, Mapping[int, AbstractModule]]]:
@@ -134,30 +145,34 @@ class LayerMap(eqx.Module):
         for i in self.rows()[:-1] if skip_last else self.rows():
             kept = {
                 j: module
-                for j, module in self._rows[i].items()
+                for j, module in self._row(i).items()
                 if is_selected(senders, i, j, self.last)
             }
             yield i, MappingProxyType(kept)
 
     def edge_items(self) -> Iterator[tuple[Edge, AbstractModule]]:
-        """Each ((receiver, sender), module), ascending."""
-        for i, row in self._rows.items():
-            for j, module in row.items():
+        """Each ((receiver, sender), module), ascending; a shared module comes at each edge."""
+        for i in self._rows:
+            for j, module in self._row(i).items():
                 yield (i, j), module
 
-    def to_dict(self) -> dict[int, dict[int, AbstractModule]]:
+    def to_dict(self) -> dict[int, dict[int, AbstractModule | Shared]]:
         """A fresh `{receiver: {sender: module}}`, as `from_dict` takes it."""
         return {i: dict(row) for i, row in self._rows.items()}
 
     def map_edges(self, change: Callable[[Edge, AbstractModule], Any]) -> Self:
         """A map of the same wiring, with `change((receiver, sender), module)` at each edge.
 
-        Nothing is checked again, so that maps of pseudo-gradients, masks or rates can be
+        An edge that shares another's module goes on sharing it, and is not asked. Nothing is
+        checked again, so that maps of pseudo-gradients, masks or rates can be
         made this way as well.
         """
         return type(self)(
             {
-                i: {j: change((i, j), module) for j, module in row.items()}
+                i: {
+                    j: module if isinstance(module, Shared) else change((i, j), module)
+                    for j, module in row.items()
+                }
                 for i, row in self._rows.items()
             }
         )
@@ -168,7 +183,7 @@ class LayerMap(eqx.Module):
                 f"The layer map has no row {receiver!r}; it has rows "
                 f"{', '.join(map(str, self._rows))}."
             )
-        return self._rows[receiver]
+        return {j: resolve(self._rows, (receiver, j)) for j in self._rows[receiver]}
 
 
 def leaf_name(path: tuple[Any, ...]) -> str:
@@ -204,10 +219,10 @@ def _int_key(kind: str, key: Any) -> int:
         ) from None
 
 
-def _checked_row(receiver: int, row: Any) -> dict[int, AbstractModule]:
+def _checked_row(receiver: int, row: Any) -> dict[int, AbstractModule | Shared]:
     modules = _int_keys(f"row {receiver}", row)
     for sender, module in modules.items():
-        if not isinstance(module, AbstractModule):
+        if not isinstance(module, AbstractModule | Shared):
             raise TypeError(
                 f"LayerMap.from_dict: edge ({receiver}, {sender}) needs a bionet module, "
                 f"got {type(module).__name__}."
@@ -215,7 +230,7 @@ def _checked_row(receiver: int, row: Any) -> dict[int, AbstractModule]:
     return dict(sorted(modules.items()))
 
 
-def _check_indices(rows: dict[int, dict[int, AbstractModule]]) -> None:
+def _check_indices(rows: dict[int, dict[int, AbstractModule | Shared]]) -> None:
     if not rows:
         raise ValueError("LayerMap.from_dict: needs one row at least, got an empty dict.")
     if min(rows) < 1:

@@ -29,7 +29,7 @@ class AbstractModule(eqx.Module):
     """The shape of the sender's buffer without the batch; None takes any."""
     receiver_shape: eqx.AbstractVar[tuple[int, ...] | None]
     """The shape of the receiver's buffer without the batch; None takes any."""
-    needs_key: eqx.AbstractClassVar[bool]
+    needs_key: eqx.AbstractVar[bool]
     """Whether `__call__` uses randomness; a module that does not is given no key."""
 
     @abc.abstractmethod

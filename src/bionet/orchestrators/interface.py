@@ -12,10 +12,12 @@ randomness may be given None.
 from __future__ import annotations
 
 import abc
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar
 
 import equinox as eqx
+import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bionet.layer_maps.senders import Senders, known_group
@@ -118,8 +120,17 @@ class AbstractOrchestrator(eqx.Module):
             fields[i], rng = local_field(self.lmap, state, i, senders, rng, known)
 
         def pseudo_gradient(edge: Edge, module: AbstractModule) -> AbstractModule:
+            parts = [learned(module, user) for user in self.lmap.users(edge)]
+            return functools.reduce(_added, parts)
+
+        def learned(module: AbstractModule, edge: Edge) -> AbstractModule:
             i, j = edge
             target = module.admit_target(state[i]) if i == self.lmap.last else state[i]
             return module.backward(state[j], target, fields[i], gate)
 
         return eqx.tree_at(lambda o: o.lmap, self, self.lmap.map_edges(pseudo_gradient))
+
+
+def _added(left: AbstractModule, right: AbstractModule) -> AbstractModule:
+    """The sum of two pseudo-gradients of one module."""
+    return jax.tree.map(lambda a, b: a + b, left, right)

@@ -124,6 +124,12 @@ class TwoPhase(AbstractMethod):
                     raise ValueError(
                         f"TwoPhase: {name} names {edge}, but the model has no such edge."
                     )
+                owner = model.lmap.owner(edge)
+                if owner != edge:
+                    raise ValueError(
+                        f"TwoPhase: {name} names {edge}, which shares the module of edge {owner}; "
+                        f"name {owner}."
+                    )
         learning, _ = partition_trained(model)
         return TrainState(model, self.optimizer.init(learning), jnp.zeros((), jnp.int32))
 
