@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from bionet._core.names import unknown
+from bionet._core.products import Operands, product
 
 Reduction = Literal["sqrt", "mean"]
 REDUCTIONS: tuple[str, ...] = get_args(Reduction)
@@ -37,6 +38,7 @@ def margin_perceptron(
     *,
     reduction: Reduction = "sqrt",
     gate: Float[Array, " n"] | None = None,
+    operands: Operands = "weights",
 ) -> Float[Array, "d k"]:
     """The increment of the weights `W` in `y_hat = ... + x @ W`, to be **added** to `W`.
 
@@ -50,6 +52,8 @@ def margin_perceptron(
             `n sqrt(d)` and does not change when the batch is repeated.
         gate: a factor per sample on what it teaches, 0 for nothing; `n` stays the number
             of all samples. None is 1 for each.
+        operands: how wide the numbers are that are multiplied, see `product`. With `x` in
+            {-1, +1} and no gate, all kinds give the same numbers.
 
     Returns:
         `x^T (gate * 1[y * y_hat <= threshold] * y)`, divided as `reduction` says.
@@ -76,7 +80,7 @@ def margin_perceptron(
     check_dense("margin_perceptron", x, y, y_hat)
     n, d = x.shape
     correction = margin_correction(y, y_hat, threshold, gate)
-    return x.T @ correction / batch_divisor(n, d, reduction)
+    return product(x.T, correction, operands) / batch_divisor(n, d, reduction)
 
 
 def margin_correction(

@@ -25,6 +25,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from bionet._core.products import Operands
 from bionet.datasets import Split, Splits, load, nearest_class_mean
 from bionet.layer_maps.sparse import LayerMap
 from bionet.modules.fully_connected import FrozenFullyConnected, FullyConnected
@@ -61,6 +62,7 @@ class Config:
     rate_in: float = 0.24  # learning rate of the input weights at the start
     rate_recurrent: float = 0.116  # learning rate of the recurrent weights at the start
     rate_out: float = 0.34  # learning rate of the readout weights at the start
+    operands: Operands = "weights"  # what products among binary units multiply, or bfloat16...
     batch_size: int = 16  # images per step
     epochs: int = 40  # passes over the training images
     validation: int = 237  # training images held out for choices; the control needs some
@@ -135,11 +137,13 @@ def network(config: Config, key: PRNGKeyArray) -> SequentialOrchestrator:
     c = config
     hidden = {
         0: FullyConnected(PIXELS[c.dataset], c.hidden, c.strength_forward, c.threshold_in, k[0]),
-        1: RecurrentDiscrete(c.hidden, c.j_d, c.threshold_recurrent, k[1]),
+        1: RecurrentDiscrete(c.hidden, c.j_d, c.threshold_recurrent, k[1], operands=c.operands),
         2: FrozenFullyConnected(CLASSES, c.hidden, c.strength_backward, 0.0, k[2]),
     }
     output = {
-        1: FullyConnected(c.hidden, CLASSES, c.strength_forward, c.threshold_out, k[3]),
+        1: FullyConnected(
+            c.hidden, CLASSES, c.strength_forward, c.threshold_out, k[3], operands=c.operands
+        ),
         2: OutputLayer(),
     }
     return SequentialOrchestrator(layers=LayerMap.from_dict({1: hidden, 2: output}))
