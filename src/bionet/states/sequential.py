@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, DTypeLike
 
+from bionet._core.checks import unless
 from bionet.states.interface import AbstractState
 
 
@@ -131,7 +132,7 @@ class SequentialState(AbstractState):
         if array.shape[0] == 0:
             raise ValueError(f"state.init: {name} is a batch of size 0; give one sample or more.")
         array = array.astype(self.dtype)
-        return eqx.error_if(
+        return unless(
             array,
             ~jnp.isfinite(array).all(),
             f"state.init: {name} holds NaN or infinity; clean the data before it enters a network.",

@@ -8,6 +8,7 @@ from bionet.training.batches import (
     StackedBatches,
 )
 from bionet.training.checkpoints import CheckpointError, Checkpoints
+from bionet.training.devices import ShardedBatches, batch_mesh
 from bionet.training.evaluate import evaluate
 from bionet.training.fit import Event, FitResult, fit
 from bionet.training.frozen import FrozenHidden, frozen_control
@@ -33,10 +34,12 @@ __all__ = [
     "NonFiniteError",
     "Problem",
     "ReadoutHinge",
+    "ShardedBatches",
     "StackedBatches",
     "TrainState",
     "TwoPhase",
     "accuracy",
+    "batch_mesh",
     "evaluate",
     "fit",
     "frozen_control",
