@@ -17,6 +17,7 @@ import pytest
 import bionet
 from bionet.modules.trained import trained_mask
 from bionet.training.batches import ArrayBatches, Examples
+from bionet.training.contrastive import Contrastive
 from bionet.training.fit import fit
 from bionet.training.frozen import FrozenHidden
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
@@ -31,6 +32,9 @@ HINGE = ReadoutHinge(1.0)
 BUILDERS: dict[type[AbstractMethod], Callable[[Any], AbstractMethod]] = {
     TwoPhase: lambda network: TwoPhase(
         network.state, optimizer=optax.adam(0.25), clamped=2, free=2, edge_rates={(1, 0): 0.5}
+    ),
+    Contrastive: lambda network: Contrastive(
+        network.state, optimizer=optax.adam(0.25), clamped=2, free=2, edge_decays={(1, 0): 0.1}
     ),
     FrozenHidden: lambda network: FrozenHidden(network.state, steps=2, ridge=1.0),
 }

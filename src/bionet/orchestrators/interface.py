@@ -23,7 +23,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from bionet.layer_maps.senders import Senders, known_group
 from bionet.layer_maps.sparse import Edge, LayerMap
 from bionet.modules.interfaces import AbstractModule
-from bionet.orchestrators.messages import check_state, local_field
+from bionet.orchestrators.messages import check_state, finite_field, local_field
 from bionet.states.interface import AbstractState
 
 S = TypeVar("S", bound=AbstractState)
@@ -73,15 +73,25 @@ class AbstractOrchestrator(eqx.Module):
         """
         return self.step(state, rng=rng, senders=senders)
 
-    def predict(self, state: S, rng: Rng = None) -> tuple[S, Rng]:
+    def predict(self, state: S, rng: Rng = None, *, check: bool = True) -> tuple[S, Rng]:
         """Writes the answer into the last buffer: the last row, from senders `j <= i`.
+
+        Args:
+            state: where the network has settled.
+            rng: a key, where modules use randomness.
+            check: whether a local field that is NaN or infinite is an error.
 
         Returns:
             The state with its readout, and the key that is left.
+
+        Raises:
+            RuntimeError: the last row's local field is NaN or infinite (also under jit).
         """
         check_state(self.lmap, state)
         last = self.lmap.last
         field, rng = local_field(self.lmap, state, last, "forward", rng)
+        if check:
+            field = finite_field(field, last)
         return state.replace(last, self.lmap[last, last].activation(field)), rng
 
     def backward(
@@ -92,6 +102,8 @@ class AbstractOrchestrator(eqx.Module):
         senders: Senders = "forward",
         gate: Float[Array, " batch"] | None = None,
         known: Mapping[Edge, Array] | None = None,
+        targets: AbstractState | None = None,
+        check: bool = True,
     ) -> Self:
         """The pseudo-gradients of all edges at `state`, for Optax to descend.
 
@@ -99,11 +111,15 @@ class AbstractOrchestrator(eqx.Module):
         score of a row is its local field from `senders`.
 
         Args:
-            state: where to learn; its buffers are the targets.
+            state: where to learn: the activity that is sent, and that makes the scores.
             rng: a key, where modules use randomness.
             senders: whom the rows listen to.
             gate: a factor per sample on what it teaches; None is 1 for each.
             known: messages that need not be computed again, see `clamped_messages`.
+            targets: the state whose buffers are the targets, if it is another one: what the
+                network did in another phase.
+            check: whether a local field that is NaN or infinite is an error. `fit` looks at
+                the weights after each epoch instead, and then names the step.
 
         Returns:
             An orchestrator of the same structure whose leaves are pseudo-gradients; its
@@ -111,13 +127,18 @@ class AbstractOrchestrator(eqx.Module):
 
         Raises:
             ValueError: a state that does not fit the map.
-            RuntimeError: labels that the rules of the last row can't learn (also under jit).
+            RuntimeError: labels that the rules of the last row can't learn, or a local field
+                that is NaN or infinite (also under jit).
         """
         check_state(self.lmap, state)
         known_group(senders)
+        wanted = state if targets is None else targets
+        check_state(self.lmap, wanted)
         fields: dict[int, Array] = {}
         for i in self.lmap.rows():
             fields[i], rng = local_field(self.lmap, state, i, senders, rng, known)
+            if check:
+                fields[i] = finite_field(fields[i], i)
 
         def pseudo_gradient(edge: Edge, module: AbstractModule) -> AbstractModule:
             parts = [learned(module, user) for user in self.lmap.users(edge)]
@@ -125,7 +146,7 @@ class AbstractOrchestrator(eqx.Module):
 
         def learned(module: AbstractModule, edge: Edge) -> AbstractModule:
             i, j = edge
-            target = module.admit_target(state[i]) if i == self.lmap.last else state[i]
+            target = module.admit_target(wanted[i]) if i == self.lmap.last else wanted[i]
             return module.backward(state[j], target, fields[i], gate)
 
         return eqx.tree_at(lambda o: o.lmap, self, self.lmap.map_edges(pseudo_gradient))

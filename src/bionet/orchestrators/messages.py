@@ -11,8 +11,10 @@ from collections.abc import Mapping
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
+from bionet._core.checks import unless
 from bionet.layer_maps.senders import Senders, is_selected
 from bionet.layer_maps.sparse import Edge, LayerMap
 from bionet.modules.interfaces import AbstractModule
@@ -107,6 +109,19 @@ def local_field(
     """The local field of `receiver`, and the key that is left."""
     messages, rng = row_messages(lmap, state, receiver, senders, rng, known)
     return lmap[receiver, receiver].reduce(messages), rng
+
+
+def finite_field(field: Array, row: int) -> Array:
+    """`field`, or an error at run time if it is NaN or infinite.
+
+    The sign of such a field is a finite state, which hides what is wrong with the weights.
+    """
+    return unless(
+        field,
+        ~jnp.isfinite(field).all(),
+        f"The local field of row {row} is NaN or infinite: its weights, or a buffer that it "
+        "listens to, are. Lower the learning rate, or look at what was put into the state.",
+    )
 
 
 def clamped_messages(

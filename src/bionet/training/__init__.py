@@ -8,7 +8,9 @@ from bionet.training.batches import (
     StackedBatches,
 )
 from bionet.training.checkpoints import CheckpointError, Checkpoints
+from bionet.training.contrastive import Contrastive
 from bionet.training.devices import ShardedBatches, batch_mesh
+from bionet.training.edge_scales import EdgeScales
 from bionet.training.evaluate import evaluate
 from bionet.training.fit import Event, FitResult, fit
 from bionet.training.frozen import FrozenHidden, frozen_control
@@ -24,6 +26,8 @@ __all__ = [
     "ArrayBatches",
     "CheckpointError",
     "Checkpoints",
+    "Contrastive",
+    "EdgeScales",
     "Event",
     "Examples",
     "FitResult",

@@ -20,14 +20,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
+from jaxtyping import Array, ArrayLike, PRNGKeyArray, PyTree
 
-from bionet.layer_maps.sparse import Edge, LayerMap
+from bionet.layer_maps.shared import Edge
 from bionet.modules.trained import apply_trained, partition_trained
 from bionet.orchestrators.interface import AbstractOrchestrator
 from bionet.orchestrators.messages import clamped_messages
 from bionet.orchestrators.settle import Phase, Settled, settle
 from bionet.states.sequential import SequentialState
+from bionet.training.edge_scales import EdgeScales
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 
 
@@ -48,6 +49,9 @@ class TwoPhase(AbstractMethod):
         edge_decays: by (receiver, sender), the share of itself that each trained entry of
             that edge loses per step, beside what the optimiser does; edges without one
             have 0. A fixed diagonal, a threshold or a frozen matrix never shrinks.
+        label_code: the numbers that stand for +1 and -1 in the output buffer during the
+            clamped phase, (1.5, -1/3) for example; None leaves the labels as they are. What
+            the readout learns from are the labels in any case.
         early_stop: stop a phase as soon as no unit of the batch changes.
 
     Raises:
@@ -86,8 +90,8 @@ class TwoPhase(AbstractMethod):
 
     state: SequentialState
     optimizer: optax.GradientTransformation
-    edge_rates: dict[Edge, Float[Array, ""]]
-    edge_decays: dict[Edge, Float[Array, ""]]
+    scales: EdgeScales
+    label_code: tuple[Array, Array] | None
     warmup: int = eqx.field(static=True)
     clamped: int = eqx.field(static=True)
     free: int = eqx.field(static=True)
@@ -103,6 +107,7 @@ class TwoPhase(AbstractMethod):
         free: int = 10,
         edge_rates: Mapping[Edge, ArrayLike] | None = None,
         edge_decays: Mapping[Edge, ArrayLike] | None = None,
+        label_code: tuple[ArrayLike, ArrayLike] | None = None,
         early_stop: bool = True,
     ) -> None:
         for name, steps in (("warmup", warmup), ("clamped", clamped), ("free", free)):
@@ -112,24 +117,17 @@ class TwoPhase(AbstractMethod):
         self.optimizer = optax.adam(5e-3) if optimizer is None else optimizer
         self.warmup, self.clamped, self.free = warmup, clamped, free
         self.early_stop = early_stop
-        self.edge_rates, self.edge_decays = _per_edge(edge_rates), _per_edge(edge_decays)
+        self.scales = EdgeScales(edge_rates, edge_decays)
+        self.label_code = None
+        if label_code is not None:
+            on, off = label_code
+            self.label_code = jnp.asarray(on, jnp.float32), jnp.asarray(off, jnp.float32)
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The state before the first step; optimiser memory for the trained leaves alone."""
         if not isinstance(model, AbstractOrchestrator):
             raise unmet(self.spec, self.spec.needs[0], model)
-        for name, edges in (("edge_rates", self.edge_rates), ("edge_decays", self.edge_decays)):
-            for edge in edges:
-                if edge not in model.lmap:
-                    raise ValueError(
-                        f"TwoPhase: {name} names {edge}, but the model has no such edge."
-                    )
-                owner = model.lmap.owner(edge)
-                if owner != edge:
-                    raise ValueError(
-                        f"TwoPhase: {name} names {edge}, which shares the module of edge {owner}; "
-                        f"name {owner}."
-                    )
+        self.scales.check("TwoPhase", model.lmap)
         learning, _ = partition_trained(model)
         return TrainState(model, self.optimizer.init(learning), jnp.zeros((), jnp.int32))
 
@@ -148,14 +146,30 @@ class TwoPhase(AbstractMethod):
         """
         network = train_state.model
         settling, learning_key = jax.random.split(key)
-        state = self.state.init(*batch)
-        known = clamped_messages(network.lmap, state)
-        state, metrics = self._settle(network, state, known, settling)
-        pseudo_gradient, _ = partition_trained(network.backward(state, learning_key, known=known))
+        labelled = self.state.init(*batch)
+        start = self._coded(labelled)
+        known = clamped_messages(network.lmap, start)
+        state, metrics = self._settle(network, start, known, settling)
+        # `fit` looks at the weights after each epoch, and then names the step.
+        learned = network.backward(
+            state,
+            learning_key,
+            known=known,
+            targets=state.replace(-1, labelled.readout),
+            check=False,
+        )
+        pseudo_gradient, _ = partition_trained(learned)
         learning, _ = partition_trained(network)
         updates, memory = self.optimizer.update(pseudo_gradient, train_state.memory, learning)
-        network = apply_trained(network, self._per_edge(updates, learning))
+        network = apply_trained(network, self.scales(updates, learning))
         return TrainState(network, memory, train_state.step + 1), metrics
+
+    def _coded(self, state: SequentialState) -> SequentialState:
+        """The state with the numbers in its output buffer that stand for the labels."""
+        if self.label_code is None:
+            return state
+        on, off = (number.astype(state.dtype) for number in self.label_code)
+        return state.replace(-1, off + (on - off) * (state.readout + 1) / 2)
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The network as it is."""
@@ -189,32 +203,6 @@ class TwoPhase(AbstractMethod):
             )
             metrics |= _told(name, result)
         return state, metrics
-
-    def _per_edge(self, updates: PyTree, learning: PyTree) -> PyTree:
-        """The updates, each edge with its own rate, less what decays of its weights."""
-        if not self.edge_rates and not self.edge_decays:
-            return updates
-        weights: LayerMap = learning.lmap
-
-        def changed(edge: Edge, module: PyTree) -> PyTree:
-            if edge in self.edge_rates:
-                rate = self.edge_rates[edge]
-                module = jax.tree.map(lambda leaf: leaf * rate.astype(leaf.dtype), module)
-            if edge in self.edge_decays:
-                share = self.edge_decays[edge]
-                module = jax.tree.map(
-                    lambda leaf, weight: leaf - share.astype(leaf.dtype) * weight,
-                    module,
-                    weights[edge],
-                )
-            return module
-
-        lmap: LayerMap = updates.lmap
-        return eqx.tree_at(lambda o: o.lmap, updates, lmap.map_edges(changed))
-
-
-def _per_edge(values: Mapping[Edge, ArrayLike] | None) -> dict[Edge, Float[Array, ""]]:
-    return {edge: jnp.asarray(value, jnp.float32) for edge, value in (values or {}).items()}
 
 
 def _told(phase: str, result: Settled) -> dict[str, Array]:

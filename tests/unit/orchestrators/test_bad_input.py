@@ -170,3 +170,34 @@ def test_an_unknown_group_is_refused_without_hidden_rows_too(dense, says):
     perceptron = SequentialOrchestrator(layers=lmap)
     with says(ValueError, "No group of senders is named 'forwards'."):
         perceptron.step(ones(1, 1), rng=None, senders="forwards")
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "jit"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_field_that_is_not_finite_is_named_by_its_row(one_hidden, value, compiled):
+    network, state = one_hidden.orchestrator, one_hidden.clamped
+    broken = eqx.tree_at(
+        lambda o: o.lmap[1, 0].W, network, replace_fn=lambda W: W.at[0, 0].set(value)
+    )
+    learn = eqx.filter_jit(type(network).backward) if compiled else type(network).backward
+    with pytest.raises(
+        eqx.EquinoxRuntimeError, match="The local field of row 1 is NaN or infinite"
+    ):
+        jax.block_until_ready(learn(broken, state))
+    broken = eqx.tree_at(
+        lambda o: o.lmap[2, 1].W, network, replace_fn=lambda W: W.at[0, 0].set(value)
+    )
+    answer = eqx.filter_jit(type(network).predict) if compiled else type(network).predict
+    with pytest.raises(
+        eqx.EquinoxRuntimeError, match="The local field of row 2 is NaN or infinite"
+    ):
+        jax.block_until_ready(answer(broken, state))
+
+
+def test_a_buffer_that_is_infinite_is_found_where_it_is_listened_to(one_hidden):
+    state = one_hidden.clamped
+    state = state.replace(0, state[0].at[0, 0].set(jnp.inf))
+    with pytest.raises(
+        eqx.EquinoxRuntimeError, match="The local field of row 1 is NaN or infinite"
+    ):
+        jax.block_until_ready(one_hidden.orchestrator.backward(state))

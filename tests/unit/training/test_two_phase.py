@@ -257,3 +257,66 @@ def test_the_key_reaches_modules_that_use_randomness(noisy):
 def test_finish_hands_over_the_network_as_it_is(one_hidden, two_phase):
     start = two_phase.init(one_hidden.orchestrator, KEY)
     assert two_phase.finish(start) is start.model is one_hidden.orchestrator
+
+
+class TestDecays:
+    def test_each_trained_entry_loses_its_share_and_nothing_else_moves(self, one_hidden):
+        network = one_hidden.orchestrator
+        options = {"optimizer": optax.sgd(0.5), "clamped": 2, "free": 2}
+        batch = (one_hidden.x, one_hidden.y)
+        plain, decayed = (
+            method.step(method.init(network, KEY), batch, KEY)[0].model
+            for method in (
+                TwoPhase(one_hidden.state, **options),
+                TwoPhase(one_hidden.state, edge_decays={(1, 1): 0.25, (1, 2): 0.25}, **options),
+            )
+        )
+        J, off = network.lmap[1, 1].J, ~np.eye(7, dtype=bool)
+        lost = np.asarray(plain.lmap[1, 1].J - decayed.lmap[1, 1].J)
+        np.testing.assert_allclose(lost, np.where(off, 0.25 * J, 0.0), atol=1e-6)
+        for edge, leaf in [((1, 0), "W"), ((2, 1), "W"), ((1, 2), "W"), ((1, 1), "threshold")]:
+            found, expected = (getattr(o.lmap[edge], leaf) for o in (decayed, plain))
+            assert jnp.array_equal(found, expected)
+        assert jnp.array_equal(decayed.lmap[1, 2].W, network.lmap[1, 2].W)  # frozen
+
+    def test_an_edge_that_is_not_there(self, one_hidden, says):
+        with says(
+            ValueError, "TwoPhase: edge_decays names (2, 0), but the model has no such edge."
+        ):
+            TwoPhase(one_hidden.state, edge_decays={(2, 0): 0.1}).init(one_hidden.orchestrator, KEY)
+
+
+class TestLabelCode:
+    OPTIONS: ClassVar = {"optimizer": optax.sgd(1.0), "clamped": 3, "free": 0}
+
+    def model(self, one_hidden, **options):
+        method = TwoPhase(one_hidden.state, **self.OPTIONS, **options)
+        train_state = method.init(one_hidden.orchestrator, KEY)
+        return method.step(train_state, (one_hidden.x, one_hidden.y), KEY)[0].model
+
+    def test_plus_and_minus_one_change_nothing(self, one_hidden, same_bits):
+        coded = self.model(one_hidden, label_code=(1.0, -1.0))
+        same_bits(coded, self.model(one_hidden))
+
+    def test_the_code_enters_the_feedback_and_the_readout_learns_the_labels(self, one_hidden):
+        on, off = 1.5, -1 / 3
+        coded = self.model(one_hidden, label_code=(on, off))
+        network = one_hidden.orchestrator
+        state = one_hidden.clamped.replace(-1, jnp.where(one_hidden.y > 0, on, off))
+        for _ in range(3):
+            state, _ = network.step(state, rng=None)
+        gradient = network.backward(state.replace(-1, one_hidden.y)).lmap
+        for edge, leaf in [((1, 0), "W"), ((1, 1), "J"), ((2, 1), "W")]:
+            expected = getattr(network.lmap[edge], leaf) - getattr(gradient[edge], leaf)
+            np.testing.assert_allclose(getattr(coded.lmap[edge], leaf), expected, atol=1e-6)
+
+    def test_silence_for_both_is_no_label_at_all(self, one_hidden):
+        silent = self.model(one_hidden, label_code=(0.0, 0.0))
+        network = one_hidden.orchestrator
+        state = one_hidden.clamped
+        for _ in range(3):
+            state, _ = network.step_inference(state, rng=None)
+        gradient = network.backward(state).lmap
+        np.testing.assert_allclose(
+            silent.lmap[1, 1].J, network.lmap[1, 1].J - gradient[1, 1].J, atol=1e-6
+        )
