@@ -24,11 +24,23 @@ if TYPE_CHECKING:
         zoo,
     )
     from bionet.layer_maps.sparse import LayerMap
+    from bionet.modules.chain import FerromagneticChain
+    from bionet.modules.convolution import Convolution2D, TransposedConvolution2D
     from bionet.modules.fully_connected import FrozenFullyConnected, FullyConnected
     from bionet.modules.input_output import OutputLayer
+    from bionet.modules.pooling import Pooling2D
+    from bionet.modules.port import Port
     from bionet.modules.recurrent import RecurrentDiscrete
+    from bionet.modules.recurrent_convolution import RecurrentDiscrete2D
+    from bionet.modules.reshaping import Reshaped
+    from bionet.modules.sparse import SparseFullyConnected, SparseRecurrentDiscrete
+    from bionet.modules.tanh import RecurrentTanh
+    from bionet.orchestrators.grouped import GroupedOrchestrator
+    from bionet.orchestrators.nested import NestedNetwork
     from bionet.orchestrators.sequential import SequentialOrchestrator
     from bionet.orchestrators.settle import settle
+    from bionet.orchestrators.stacked import StackedOrchestrator
+    from bionet.orchestrators.synchronous import SynchronousOrchestrator
     from bionet.states.sequential import SequentialState
     from bionet.training.fit import fit
     from bionet.training.frozen import FrozenHidden
@@ -38,15 +50,29 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Convolution2D",
+    "FerromagneticChain",
     "FrozenFullyConnected",
     "FrozenHidden",
     "FullyConnected",
+    "GroupedOrchestrator",
     "LayerMap",
+    "NestedNetwork",
     "OutputLayer",
+    "Pooling2D",
+    "Port",
     "Problem",
     "RecurrentDiscrete",
+    "RecurrentDiscrete2D",
+    "RecurrentTanh",
+    "Reshaped",
     "SequentialOrchestrator",
     "SequentialState",
+    "SparseFullyConnected",
+    "SparseRecurrentDiscrete",
+    "StackedOrchestrator",
+    "SynchronousOrchestrator",
+    "TransposedConvolution2D",
     "TwoPhase",
     "__version__",
     "cli",
@@ -65,15 +91,29 @@ __all__ = [
 
 # The file that each name comes from; a public name without an entry is a subpackage.
 _HOMES = {
+    "Convolution2D": "bionet.modules.convolution",
+    "FerromagneticChain": "bionet.modules.chain",
     "FrozenFullyConnected": "bionet.modules.fully_connected",
     "FrozenHidden": "bionet.training.frozen",
     "FullyConnected": "bionet.modules.fully_connected",
+    "GroupedOrchestrator": "bionet.orchestrators.grouped",
     "LayerMap": "bionet.layer_maps.sparse",
+    "NestedNetwork": "bionet.orchestrators.nested",
     "OutputLayer": "bionet.modules.input_output",
+    "Pooling2D": "bionet.modules.pooling",
+    "Port": "bionet.modules.port",
     "Problem": "bionet.training.problem",
     "RecurrentDiscrete": "bionet.modules.recurrent",
+    "RecurrentDiscrete2D": "bionet.modules.recurrent_convolution",
+    "RecurrentTanh": "bionet.modules.tanh",
+    "Reshaped": "bionet.modules.reshaping",
     "SequentialOrchestrator": "bionet.orchestrators.sequential",
     "SequentialState": "bionet.states.sequential",
+    "SparseFullyConnected": "bionet.modules.sparse",
+    "SparseRecurrentDiscrete": "bionet.modules.sparse",
+    "StackedOrchestrator": "bionet.orchestrators.stacked",
+    "SynchronousOrchestrator": "bionet.orchestrators.synchronous",
+    "TransposedConvolution2D": "bionet.modules.convolution",
     "TwoPhase": "bionet.training.two_phase",
     "fit": "bionet.training.fit",
     "settle": "bionet.orchestrators.settle",

@@ -12,11 +12,25 @@ import numpy as np
 import pytest
 from jaxtyping import Array
 
+from bionet.layer_maps.sparse import LayerMap
+from bionet.modules.chain import FerromagneticChain
+from bionet.modules.convolution import Convolution2D, TransposedConvolution2D
+from bionet.modules.frozen import FrozenAdapter, FrozenLayer, frozen
 from bionet.modules.fully_connected import FrozenFullyConnected, FullyConnected
 from bionet.modules.input_output import OutputLayer
 from bionet.modules.interfaces import AbstractModule
+from bionet.modules.pooling import Pooling2D
+from bionet.modules.port import Port, Span
 from bionet.modules.recurrent import RecurrentDiscrete
+from bionet.modules.recurrent_convolution import RecurrentDiscrete2D
+from bionet.modules.reshaping import Reshaped
+from bionet.modules.sparse import SparseFullyConnected, SparseRecurrentDiscrete
+from bionet.modules.tanh import RecurrentTanh
+from bionet.orchestrators.grouped import GroupedOrchestrator
+from bionet.orchestrators.nested import NestedNetwork
 from bionet.orchestrators.sequential import SequentialOrchestrator
+from bionet.orchestrators.stacked import StackedOrchestrator
+from bionet.orchestrators.synchronous import SynchronousOrchestrator
 from bionet.states.sequential import SequentialState
 
 BATCH = 6
@@ -35,6 +49,21 @@ def per_unit(dtype):
     return jnp.asarray(np.arange(7) / 2, dtype)
 
 
+def nested(key, dtype="float32"):
+    """A node whose inner buffers have 2, 5 and 3 units, and whose readout is said."""
+    k = jax.random.split(key, 4)
+    rows = {
+        1: {
+            0: FullyConnected(2, 5, 1.5, 0.75, k[0], dtype=dtype),
+            1: RecurrentDiscrete(5, 0.5, 0.75, k[1], dtype=dtype),
+            2: FrozenFullyConnected(3, 5, 1.5, 0.75, k[2], dtype=dtype),
+        },
+        2: {1: FullyConnected(5, 3, 1.5, 0.75, k[3], dtype=dtype), 2: OutputLayer()},
+    }
+    inner = SequentialOrchestrator(layers=LayerMap.from_dict(rows))
+    return NestedNetwork(inner, (2, 5, 3), steps=2)
+
+
 MODULES = {
     "FullyConnected": ModuleCase(
         FullyConnected,
@@ -50,10 +79,30 @@ MODULES = {
         (5,),
         (7,),
     ),
+    "FullyConnected, narrow": ModuleCase(
+        FullyConnected,
+        lambda key, dtype="float32": FullyConnected(
+            5, 7, 1.5, 0.75, key, operands="bfloat16x3", dtype=dtype
+        ),
+        (5,),
+        (7,),
+    ),
     "FrozenFullyConnected": ModuleCase(
         FrozenFullyConnected,
         lambda key, dtype="float32": FrozenFullyConnected(5, 7, 1.5, 0.75, key, dtype=dtype),
         (5,),
+        (7,),
+    ),
+    "FrozenAdapter": ModuleCase(
+        FrozenAdapter,
+        lambda key, dtype="float32": frozen(FullyConnected(5, 7, 1.5, 0.75, key, dtype=dtype)),
+        (5,),
+        (7,),
+    ),
+    "FrozenLayer": ModuleCase(
+        FrozenLayer,
+        lambda key, dtype="float32": frozen(RecurrentDiscrete(7, 0.5, 0.75, key, dtype=dtype)),
+        (7,),
         (7,),
     ),
     "RecurrentDiscrete": ModuleCase(
@@ -70,11 +119,166 @@ MODULES = {
         (7,),
         (7,),
     ),
+    "SparseFullyConnected": ModuleCase(
+        SparseFullyConnected,
+        lambda key, dtype="float32": SparseFullyConnected(
+            5, 7, 1.5, 0.75, key, fan_in=3, dtype=dtype
+        ),
+        (5,),
+        (7,),
+    ),
+    "SparseFullyConnected, per unit": ModuleCase(
+        SparseFullyConnected,
+        lambda key, dtype="float32": SparseFullyConnected(
+            5,
+            7,
+            per_unit(dtype),
+            per_unit(dtype),
+            key,
+            sparsity=0.5,
+            reduction="mean",
+            dtype=dtype,
+        ),
+        (5,),
+        (7,),
+    ),
+    "SparseRecurrentDiscrete": ModuleCase(
+        SparseRecurrentDiscrete,
+        lambda key, dtype="float32": SparseRecurrentDiscrete(
+            7, 0.5, 0.75, key, fan_in=3, dtype=dtype
+        ),
+        (7,),
+        (7,),
+    ),
+    "SparseRecurrentDiscrete, per unit": ModuleCase(
+        SparseRecurrentDiscrete,
+        lambda key, dtype="float32": SparseRecurrentDiscrete(
+            7, per_unit(dtype), per_unit(dtype), key, sparsity=0.5, reduction="mean", dtype=dtype
+        ),
+        (7,),
+        (7,),
+    ),
+    "FerromagneticChain": ModuleCase(
+        FerromagneticChain,
+        lambda key, dtype="float32": FerromagneticChain(7, 0.5, key, density=0.5, dtype=dtype),
+        (7,),
+        (7,),
+    ),
+    "RecurrentTanh": ModuleCase(
+        RecurrentTanh,
+        lambda key, dtype="float32": RecurrentTanh(7, 0.5, 0.25, key, dtype=dtype),
+        (7,),
+        (7,),
+    ),
+    "RecurrentTanh, per unit": ModuleCase(
+        RecurrentTanh,
+        lambda key, dtype="float32": RecurrentTanh(
+            7,
+            per_unit(dtype),
+            per_unit(dtype) / 4,
+            key,
+            per_unit(dtype) + 1,
+            reduction="mean",
+            dtype=dtype,
+        ),
+        (7,),
+        (7,),
+    ),
+    "Convolution2D": ModuleCase(
+        Convolution2D,
+        lambda key, dtype="float32": Convolution2D((4, 3, 2), 3, 3, 1.5, 0.75, key, dtype=dtype),
+        (4, 3, 2),
+        (4, 3, 3),
+    ),
+    "Convolution2D, per channel": ModuleCase(
+        Convolution2D,
+        lambda key, dtype="float32": Convolution2D(
+            (5, 4, 2),
+            7,
+            (3, 2),
+            per_unit(dtype),
+            per_unit(dtype),
+            key,
+            stride=(2, 1),
+            padding="VALID",
+            reduction="mean",
+            dtype=dtype,
+        ),
+        (5, 4, 2),
+        (2, 3, 7),
+    ),
+    "TransposedConvolution2D": ModuleCase(
+        TransposedConvolution2D,
+        lambda key, dtype="float32": TransposedConvolution2D(
+            (2, 3, 2), 3, 3, 1.5, 0.75, key, dtype=dtype
+        ),
+        (2, 3, 2),
+        (4, 6, 3),
+    ),
+    "RecurrentDiscrete2D": ModuleCase(
+        RecurrentDiscrete2D,
+        lambda key, dtype="float32": RecurrentDiscrete2D((3, 4, 2), 3, 0.5, 0.75, key, dtype=dtype),
+        (3, 4, 2),
+        (3, 4, 2),
+    ),
+    "Pooling2D, mean": ModuleCase(
+        Pooling2D, lambda key, dtype="float32": Pooling2D((4, 5, 3), 2), (4, 5, 3), (2, 2, 3)
+    ),
+    "Pooling2D, max": ModuleCase(
+        Pooling2D,
+        lambda key, dtype="float32": Pooling2D((4, 5, 3), (3, 2), 1, "max"),
+        (4, 5, 3),
+        (2, 4, 3),
+    ),
+    "Reshaped": ModuleCase(
+        Reshaped,
+        lambda key, dtype="float32": Reshaped(
+            FullyConnected(12, 6, 1.5, 0.75, key, dtype=dtype),
+            sender_shape=(2, 3, 2),
+            receiver_shape=(1, 2, 3),
+        ),
+        (2, 3, 2),
+        (1, 2, 3),
+    ),
+    "Reshaped, frozen": ModuleCase(
+        Reshaped,
+        lambda key, dtype="float32": Reshaped(
+            FrozenFullyConnected(5, 6, 1.5, 0.75, key, dtype=dtype), receiver_shape=(1, 2, 3)
+        ),
+        (5,),
+        (1, 2, 3),
+    ),
+    "Port": ModuleCase(
+        Port,
+        lambda key, dtype="float32": Port(
+            FullyConnected(4, 5, 1.5, 0.75, key, dtype=dtype),
+            hears=Span(1, (4,), 6),
+            drives=Span(0, (5,), 7),
+        ),
+        (6,),
+        (7,),
+    ),
+    "Port, a copy": ModuleCase(
+        Port, lambda key, dtype="float32": Port(drives=Span(2, (2, 2), 7)), (2, 2), (7,)
+    ),
+    "NestedNetwork": ModuleCase(NestedNetwork, nested, (10,), (10,)),
     "OutputLayer": ModuleCase(OutputLayer, lambda key, dtype="float32": OutputLayer(), (7,), (7,)),
 }
 
+
+def one_by_one_backwards(layers):
+    """The rows in descending order, the last one left out: no other orchestrator does that."""
+    *rows, _ = layers.rows()
+    return GroupedOrchestrator(layers, {f"row {i}": (i,) for i in reversed(rows)})
+
+
 # Each takes `layers`, a layer map, and stands for every way to run it.
-ORCHESTRATORS = {SequentialOrchestrator: SequentialOrchestrator}
+ORCHESTRATORS = {
+    SequentialOrchestrator: SequentialOrchestrator,
+    SynchronousOrchestrator: SynchronousOrchestrator,
+    GroupedOrchestrator: one_by_one_backwards,
+    StackedOrchestrator: StackedOrchestrator,
+}
 
 # Each takes the sizes of three buffers.
 STATES = {SequentialState: SequentialState}

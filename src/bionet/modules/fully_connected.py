@@ -13,6 +13,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, DTypeLike, Float, PRNGKeyArray
 
+from bionet._core.products import Operands, known_operands, product
 from bionet.modules.interfaces import AbstractAdapter
 from bionet.modules.parameters import gaussian, known_reduction, per_unit, signs_only, width
 from bionet.rules.perceptron import Reduction, margin_perceptron
@@ -31,6 +32,10 @@ class FullyConnected(AbstractAdapter):
             value per output unit.
         key: of the initial weights.
         reduction: how the rule adds up a batch, see `bionet.rules.margin_perceptron`.
+        operands: how wide the numbers are that products multiply: as the weights are, or
+            "bfloat16", "bfloat16x3" (three parts, which for binary units is exact) or
+            "fastest" (bfloat16 where the device has a unit for it). The weights themselves,
+            the local fields and what is learned keep their dtype.
         dtype: of the weights.
 
     Raises:
@@ -59,6 +64,7 @@ class FullyConnected(AbstractAdapter):
     sender_shape: tuple[int, ...] = eqx.field(static=True)
     receiver_shape: tuple[int, ...] = eqx.field(static=True)
     reduction: Reduction = eqx.field(static=True)
+    operands: Operands = eqx.field(static=True)
     needs_key: ClassVar[bool] = False
 
     def __init__(
@@ -70,6 +76,7 @@ class FullyConnected(AbstractAdapter):
         key: PRNGKeyArray,
         *,
         reduction: Reduction = "sqrt",
+        operands: Operands = "weights",
         dtype: DTypeLike = jnp.float32,
     ) -> None:
         owner = "FullyConnected"
@@ -79,15 +86,21 @@ class FullyConnected(AbstractAdapter):
         )
         self.sender_shape, self.receiver_shape = (n_in,), (n_out,)
         self.reduction = known_reduction(owner, reduction)
+        self.operands = known_operands(owner, operands)
         self.strength = per_unit(owner, "strength", strength, n_out, dtype)
         self.threshold = per_unit(owner, "threshold", threshold, n_out, dtype)
         self.W = gaussian(key, n_in, n_out, self.strength, dtype)
+
+    @property
+    def matrix(self) -> Float[Array, "in_features out_features"]:
+        """The couplings by sender and receiver, under the name that all dense modules share."""
+        return self.W
 
     def __call__(
         self, x: Float[Array, "n in_features"], rng: PRNGKeyArray | None = None
     ) -> Float[Array, "n out_features"]:
         """The message `x @ W`; no randomness is used."""
-        return x @ self.W
+        return product(x, self.W, self.operands)
 
     def trained(self) -> dict[str, bool | Array]:
         """The weights learn; strength and threshold do not."""
@@ -98,7 +111,15 @@ class FullyConnected(AbstractAdapter):
     ) -> dict[str, Array]:
         """The margin-perceptron increment of `W`."""
         return {
-            "W": margin_perceptron(x, y, y_hat, self.threshold, reduction=self.reduction, gate=gate)
+            "W": margin_perceptron(
+                x,
+                y,
+                y_hat,
+                self.threshold,
+                reduction=self.reduction,
+                gate=gate,
+                operands=self.operands,
+            )
         }
 
     def admit_target(self, y: Array) -> Array:
@@ -119,6 +140,7 @@ class FrozenFullyConnected(AbstractAdapter):
     threshold: Float[Array, "..."]
     sender_shape: tuple[int, ...] = eqx.field(static=True)
     receiver_shape: tuple[int, ...] = eqx.field(static=True)
+    operands: Operands = eqx.field(static=True)
     needs_key: ClassVar[bool] = False
 
     def __init__(
@@ -130,19 +152,33 @@ class FrozenFullyConnected(AbstractAdapter):
         key: PRNGKeyArray,
         *,
         reduction: Reduction = "sqrt",
+        operands: Operands = "weights",
         dtype: DTypeLike = jnp.float32,
     ) -> None:
         twin = FullyConnected(
-            in_features, out_features, strength, threshold, key, reduction=reduction, dtype=dtype
+            in_features,
+            out_features,
+            strength,
+            threshold,
+            key,
+            reduction=reduction,
+            operands=operands,
+            dtype=dtype,
         )
+        self.operands = twin.operands
         self.W, self.strength, self.threshold = twin.W, twin.strength, twin.threshold
         self.sender_shape, self.receiver_shape = twin.sender_shape, twin.receiver_shape
+
+    @property
+    def matrix(self) -> Float[Array, "in_features out_features"]:
+        """The couplings by sender and receiver, under the name that all dense modules share."""
+        return self.W
 
     def __call__(
         self, x: Float[Array, "n in_features"], rng: PRNGKeyArray | None = None
     ) -> Float[Array, "n out_features"]:
         """The message `x @ W`; no randomness is used."""
-        return x @ self.W
+        return product(x, self.W, self.operands)
 
     def trained(self) -> dict[str, bool | Array]:
         """Nothing learns."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import operator
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, DTypeLike, Float, PRNGKeyArray
 
+from bionet._core.checks import unless
 from bionet._core.names import unknown
 from bionet.rules.perceptron import REDUCTIONS, Reduction
 
@@ -26,20 +27,43 @@ def width(owner: str, name: str, value: int) -> int:
 
 
 def per_unit(
-    owner: str, name: str, value: ArrayLike, units: int, dtype: DTypeLike
+    owner: str,
+    name: str,
+    value: ArrayLike,
+    units: int,
+    dtype: DTypeLike,
+    each: str = "output unit",
 ) -> Float[Array, "..."]:
     """`value` as an array: a scalar, or one value for each of `units` units.
 
     A single value in a list is refused unless there is a single unit, because it would
-    be broadcast without a word.
+    be broadcast without a word. `each` is the word for a unit in that error.
     """
     array = jnp.asarray(value, dtype)
     if array.shape not in ((), (units,)):
         raise ValueError(
-            f"{owner}: {name} needs a scalar or one value per output unit, shape ({units},), "
+            f"{owner}: {name} needs a scalar or one value per {each}, shape ({units},), "
             f"got shape {array.shape}."
         )
+    if not isinstance(array, Tracer) and not jnp.isfinite(array).all():
+        raise ValueError(f"{owner}: {name} needs finite numbers, got {value!r}.")
     return array
+
+
+def positive(owner: str, name: str, values: Float[Array, "..."]) -> Float[Array, "..."]:
+    """`values`, if all are finite and above 0; traced ones are looked at when they are known.
+
+    Raises:
+        ValueError: another value.
+        RuntimeError: another value, of an array that is traced.
+    """
+    wrong = ~((values > 0) & jnp.isfinite(values)).all()
+    sentence = f"{owner}: {name} needs to be above 0 and finite"
+    if isinstance(wrong, Tracer):
+        return unless(values, wrong, f"{sentence}.")
+    if wrong:
+        raise ValueError(f"{sentence}, got {values}.")
+    return values
 
 
 def gaussian(
@@ -59,7 +83,7 @@ def known_reduction(owner: str, reduction: Reduction) -> Reduction:
 
 def signs_only(owner: str, y: Array) -> Array:
     """`y`, with an error at run time if a value is neither -1 nor +1."""
-    return eqx.error_if(
+    return unless(
         y,
         ~(jnp.abs(y) == 1).all(),
         f"{owner}: labels need to be -1 or +1, but others came; "

@@ -14,6 +14,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, DTypeLike, Float, PRNGKeyArray
 
+from bionet._core.products import Operands, known_operands, product
 from bionet.modules.activations import hard_sign, sum_messages
 from bionet.modules.interfaces import AbstractLayer
 from bionet.modules.parameters import gaussian, known_reduction, per_unit, signs_only, width
@@ -31,6 +32,10 @@ class RecurrentDiscrete(AbstractLayer):
             value per unit.
         key: of the initial couplings, `J ~ N(0, 1) / sqrt(features)` off the diagonal.
         reduction: how the rule adds up a batch, see `bionet.rules.margin_perceptron`.
+        operands: how wide the numbers are that products multiply: as the weights are, or
+            "bfloat16", "bfloat16x3" (three parts, which for binary units is exact) or
+            "fastest" (bfloat16 where the device has a unit for it). The weights themselves,
+            the local fields and what is learned keep their dtype.
         dtype: of the couplings.
 
     Raises:
@@ -56,6 +61,7 @@ class RecurrentDiscrete(AbstractLayer):
     sender_shape: tuple[int, ...] = eqx.field(static=True)
     receiver_shape: tuple[int, ...] = eqx.field(static=True)
     reduction: Reduction = eqx.field(static=True)
+    operands: Operands = eqx.field(static=True)
     needs_key: ClassVar[bool] = False
 
     def __init__(
@@ -66,12 +72,14 @@ class RecurrentDiscrete(AbstractLayer):
         key: PRNGKeyArray,
         *,
         reduction: Reduction = "sqrt",
+        operands: Operands = "weights",
         dtype: DTypeLike = jnp.float32,
     ) -> None:
         owner = "RecurrentDiscrete"
         n = width(owner, "features", features)
         self.sender_shape = self.receiver_shape = (n,)
         self.reduction = known_reduction(owner, reduction)
+        self.operands = known_operands(owner, operands)
         self.threshold = per_unit(owner, "threshold", threshold, n, dtype)
         diagonal = per_unit(owner, "j_d", j_d, n, dtype)
         self.J = jnp.where(_off_diagonal(n), gaussian(key, n, n, 1.0, dtype), diagonal)
@@ -81,11 +89,16 @@ class RecurrentDiscrete(AbstractLayer):
         """The self-coupling of each unit, the diagonal of `J`."""
         return jnp.diagonal(self.J)
 
+    @property
+    def matrix(self) -> Float[Array, "features features"]:
+        """The couplings by sender and receiver, under the name that all dense modules share."""
+        return self.J
+
     def __call__(
         self, x: Float[Array, "n features"], rng: PRNGKeyArray | None = None
     ) -> Float[Array, "n features"]:
         """The message `x @ J` of the layer to itself; no randomness is used."""
-        return x @ self.J
+        return product(x, self.J, self.operands)
 
     def reduce(self, messages: Mapping[int, Array]) -> Float[Array, "n features"]:
         """The local field: the sum of the messages."""
@@ -103,7 +116,9 @@ class RecurrentDiscrete(AbstractLayer):
         self, x: Array, y: Array, y_hat: Array, gate: Array | None = None
     ) -> dict[str, Array]:
         """The margin-perceptron increment of `J`, with a zero diagonal."""
-        added = margin_perceptron(x, y, y_hat, self.threshold, reduction=self.reduction, gate=gate)
+        added = margin_perceptron(
+            x, y, y_hat, self.threshold, reduction=self.reduction, gate=gate, operands=self.operands
+        )
         return {"J": jnp.where(_off_diagonal(added.shape[-1]), added, jnp.zeros_like(added))}
 
     def admit_target(self, y: Array) -> Array:
