@@ -44,25 +44,35 @@ def is_float(value: Any) -> bool:
     return isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jnp.floating)
 
 
-def message(leaves: dict[str, jax.Array], x: jax.Array, key: jax.Array) -> jax.Array:
+def message(
+    leaves: dict[str, jax.Array], x: jax.Array, key: jax.Array, as_written: bool
+) -> jax.Array:
     """What an edge sends; the key is there for modules that would use one."""
+    if as_written:  # what hangs on the key can't be moved out of the loop
+        x, _ = jax.lax.optimization_barrier((x, key))
     if "J" in leaves:
         return x @ leaves["J"]
     return x @ leaves["W"] if leaves else jnp.zeros_like(x)
 
 
 def local_field(
-    row: dict[int, dict[str, jax.Array]], buffers: list[jax.Array], senders: list[int], key: Any
+    row: dict[int, dict[str, jax.Array]],
+    buffers: list[jax.Array],
+    senders: list[int],
+    key: Any,
+    as_written: bool,
 ) -> tuple[jax.Array, jax.Array]:
     """The sum of the messages of `senders`, each with a key split off."""
     total: Any = 0.0
     for j in senders:
         key, own = jax.random.split(key)
-        total = total + message(row[j], buffers[j], own)
+        total = total + message(row[j], buffers[j], own, as_written)
     return total, key
 
 
-def steps(params: Params, buffers: list[jax.Array], number: int, free: bool, key: Any) -> Any:
+def steps(
+    params: Params, buffers: list[jax.Array], number: int, free: bool, key: Any, as_written: bool
+) -> Any:
     """So many steps of all rows but the last, each row with the newest buffers."""
     last = max(params)
 
@@ -73,7 +83,7 @@ def steps(params: Params, buffers: list[jax.Array], number: int, free: bool, key
             if i == last:
                 continue
             senders = [j for j in row if j <= i or not free]
-            field, key = local_field(row, buffers, senders, key)
+            field, key = local_field(row, buffers, senders, key, as_written)
             buffers[i] = jnp.where(field >= 0, 1.0, -1.0)
         return (buffers, key), None
 
@@ -96,7 +106,10 @@ def pseudo_gradient(
 
 
 def make_step(
-    network: Any, optimizer: optax.GradientTransformation, phases: tuple[int, int, int]
+    network: Any,
+    optimizer: optax.GradientTransformation,
+    phases: tuple[int, int, int],
+    as_written: bool = False,
 ) -> Callable[..., Any]:
     """`step(params, memory, x, y, key) -> (params, memory, key)`: warm-up, clamped, free, learn."""
     widths = {i: row[i].receiver_shape for i, row in network.lmap.to_dict().items()}
@@ -106,10 +119,10 @@ def make_step(
         hidden = [jnp.zeros((len(x), *widths[i])) for i in list(params)[:-1]]
         buffers = [x, *hidden, y]
         for number, free in zip(phases, (True, False, True), strict=True):
-            buffers, key = steps(params, buffers, number, free, key)
+            buffers, key = steps(params, buffers, number, free, key, as_written)
         gradients: Params = {}
         for i, row in params.items():
-            field, key = local_field(row, buffers, [j for j in row if j <= i], key)
+            field, key = local_field(row, buffers, [j for j in row if j <= i], key, False)
             gradients[i] = {
                 j: pseudo_gradient(leaves, buffers[j], buffers[i], field, (i, j) in frozen)
                 for j, leaves in row.items()
