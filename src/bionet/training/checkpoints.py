@@ -16,11 +16,10 @@ from typing import Any, final
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from bionet._core.files import write_json
+from bionet._core.leaves import as_leaf, as_numbers
 from bionet.layer_maps.sparse import leaf_name
 from bionet.training.method import TrainState
 
@@ -170,18 +169,10 @@ class Checkpoints:
             )
 
 
-def _is_key(leaf: Any) -> bool:
-    return eqx.is_array(leaf) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
-def _plain(leaf: Array) -> Array:
-    return jax.random.key_data(leaf) if _is_key(leaf) else leaf
-
-
 def _leaves(train_state: PyTree) -> dict[str, Array]:
     """The arrays by number; orbax takes none that is empty, and there is nothing to keep."""
     arrays = jax.tree.leaves(eqx.filter(train_state, eqx.is_array))
-    return {_number(n): _plain(leaf) for n, leaf in enumerate(arrays) if leaf.size}
+    return {_number(n): as_numbers(leaf) for n, leaf in enumerate(arrays) if leaf.size}
 
 
 def _number(position: int) -> str:
@@ -196,19 +187,13 @@ def _described(train_state: PyTree) -> list[str]:
 def _filled(template: PyTree, numbered: dict[str, Array]) -> PyTree:
     arrays, static = eqx.partition(template, eqx.is_array)
     old, structure = jax.tree.flatten(arrays)
-    new = [_as_before(leaf, numbered.get(_number(n))) for n, leaf in enumerate(old)]
+    saved = [numbered.get(_number(n)) for n in range(len(old))]
+    new = [
+        leaf if numbers is None else as_leaf(numbers, leaf)
+        for leaf, numbers in zip(old, saved, strict=True)
+    ]
     return eqx.combine(jax.tree.unflatten(structure, new), static)
 
 
-def _as_before(leaf: Array, saved: Array | None) -> Array:
-    if saved is None:
-        return leaf
-    # Orbax commits arrays to a device, and jit would compile the epoch again for those.
-    array = jnp.asarray(np.asarray(saved))
-    return (
-        jax.random.wrap_key_data(array, impl=jax.random.key_impl(leaf)) if _is_key(leaf) else array
-    )
-
-
 def _key_numbers(key: PRNGKeyArray) -> list[int]:
-    return [int(number) for number in _plain(key).ravel()]
+    return [int(number) for number in as_numbers(key).ravel()]

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
 
+from bionet._core.leaves import as_leaf, as_numbers
 from bionet.training.batches import AbstractBatches
 from bionet.training.health import finite_leaves
 from bionet.training.method import AbstractMethod, TrainState
@@ -77,27 +78,12 @@ def _scan_steps(
 def host_copy(train_state: TrainState) -> list[np.ndarray]:
     """The arrays of a training state, copied into the host's memory."""
     arrays = jax.tree.leaves(eqx.filter(train_state, eqx.is_array))
-    return [np.array(_numbers(leaf)) for leaf in arrays]
+    return [np.array(as_numbers(leaf)) for leaf in arrays]
 
 
 def on_device(copied: list[np.ndarray], like: TrainState) -> TrainState:
     """A training state of the structure of `like` out of what `host_copy` kept."""
     arrays, static = eqx.partition(like, eqx.is_array)
     leaves, structure = jax.tree.flatten(arrays)
-    back = [_as_leaf(numbers, leaf) for numbers, leaf in zip(copied, leaves, strict=True)]
+    back = [as_leaf(numbers, leaf) for numbers, leaf in zip(copied, leaves, strict=True)]
     return eqx.combine(jax.tree.unflatten(structure, back), static)
-
-
-def _is_key(leaf: Array) -> bool:
-    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
-def _numbers(leaf: Array) -> Array:
-    return jax.random.key_data(leaf) if _is_key(leaf) else leaf
-
-
-def _as_leaf(numbers: np.ndarray, like: Array) -> Array:
-    array = jnp.asarray(numbers)
-    return (
-        jax.random.wrap_key_data(array, impl=jax.random.key_impl(like)) if _is_key(like) else array
-    )
