@@ -40,10 +40,10 @@ class StackedOrchestrator(AbstractOrchestrator):
 
     It is the right one for many layers of one small size, where the calls cost more than the
     arithmetic. On two CPU cores, with a batch of 16 and 20 layers that hear themselves and
-    their neighbours, a step of `settle` took 0.43 of the synchronous time with 16 units a
-    layer, 0.9 with 64 and 1.15 with 256, and twice as long to compile. On an accelerator,
-    which starts one product in the place of sixty, more is to be expected; it has not been
-    measured.
+    their neighbours, a step of `settle` took 0.4 of the synchronous time with 16 units a
+    layer, 0.7 with 64 and as long with 256; compiling took twice as long
+    (`research/benchmarks/stacked.py`). On an accelerator, which starts one product in the
+    place of sixty, more is to be expected; it has not been measured.
 
     All rows are padded to the widest: the product costs (rows) x (most rows heard by one)
     x (largest width)^2, so one wide layer makes all of them wide. The matrices are held
