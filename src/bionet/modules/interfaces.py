@@ -19,7 +19,7 @@ from typing import Any, Self
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, PRNGKeyArray
+from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
 
 
 class AbstractModule(eqx.Module):
@@ -75,8 +75,17 @@ class AbstractModule(eqx.Module):
         zeros = eqx.combine(jax.tree.map(jnp.zeros_like, arrays), static)
         if not added:
             return zeros
-        negated = [jax.tree.map(jnp.negative, value) for value in added.values()]
+        negated = [reversed_sign(value) for value in added.values()]
         return eqx.tree_at(lambda m: [getattr(m, name) for name in added], zeros, negated)
+
+
+def reversed_sign(increments: PyTree) -> PyTree:
+    """Increments as pseudo-gradients, or the other way round: minus each number that can learn.
+
+    A module inside another one gives its increments as a module, whose masks and indices
+    have no sign.
+    """
+    return jax.tree.map(lambda leaf: -leaf if eqx.is_inexact_array(leaf) else leaf, increments)
 
 
 class AbstractAdapter(AbstractModule):

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
-from bionet.modules.interfaces import AbstractAdapter
+from bionet.modules.interfaces import AbstractAdapter, reversed_sign
 from bionet.modules.shapes import check_buffer
 
 Shape = tuple[int, ...] | None
@@ -137,7 +136,7 @@ class Port(AbstractAdapter):
             return {}
         targets = _part(self.drives, y), _part(self.drives, y_hat)
         gradient = self.inner.backward(_part(self.hears, x), *targets, gate)
-        return {"inner": jax.tree.map(jnp.negative, gradient)}
+        return {"inner": reversed_sign(gradient)}
 
     def admit_target(self, y: Array) -> Array:
         """The labels, of which `inner` admits its part."""

@@ -26,7 +26,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from bionet.layer_maps.senders import Senders, known_group
 from bionet.modules.activations import hard_sign, sum_messages
 from bionet.modules.input_output import OutputLayer
-from bionet.modules.interfaces import AbstractLayer
+from bionet.modules.interfaces import AbstractLayer, reversed_sign
 from bionet.modules.parameters import width as positive_int
 from bionet.modules.port import Span
 from bionet.modules.shapes import check_buffer
@@ -189,7 +189,7 @@ class NestedNetwork(AbstractLayer):
         if not self.trained():
             return {}
         gradient = self.inner.backward(self._learned(x), targets=self._learned(y), gate=gate)
-        return {"inner": jax.tree.map(jnp.negative, gradient)}
+        return {"inner": reversed_sign(gradient)}
 
     def _learned(self, buffer: Array) -> SequentialState:
         """The inner state as the rules see it, with signs for what is said."""

@@ -1,13 +1,18 @@
 """`Port` and `Span`: an adapter on parts of two buffers, and nothing on the other parts."""
 
+from typing import ClassVar, final
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jaxtyping import Array
 
 from bionet.layer_maps.sparse import LayerMap
 from bionet.modules.fully_connected import FullyConnected
 from bionet.modules.input_output import OutputLayer
+from bionet.modules.interfaces import AbstractAdapter
 from bionet.modules.port import Port, Span
 from bionet.orchestrators.sequential import SequentialOrchestrator
 from bionet.states.sequential import SequentialState
@@ -115,3 +120,37 @@ def test_a_port_asks_for_a_key_where_its_adapter_does(noisy):
     key = jax.random.key(0)
     assert np.array_equal(port(batch(8), key), noise(batch(8)[:, :5], key))
     assert not Port(FullyConnected(5, 2, 1.0, 0.5, key)).needs_key
+
+
+def test_a_mask_inside_has_no_sign(same_bits):
+    """Increments of the module inside are a module, with leaves that are no numbers."""
+    inner = Masked(jnp.ones((3, 2)), jnp.asarray([[True, False], [True, True], [False, True]]))
+    port = Port(inner, hears=Span(0, (3,), 5))
+    x, y = jnp.ones((4, 5)), jnp.ones((4, 2))
+    found = port.backward(x, y, -y).inner
+    assert found.mask.dtype == bool
+    same_bits(found.W, inner.backward(x[:, :3], y, -y).W)
+
+
+@final
+class Masked(AbstractAdapter):
+    """Dense couplings with a boolean leaf beside them; only this test has it."""
+
+    W: Array
+    mask: Array
+    sender_shape: tuple[int, ...] = eqx.field(static=True)
+    receiver_shape: tuple[int, ...] = eqx.field(static=True)
+    needs_key: ClassVar[bool] = False
+
+    def __init__(self, W, mask):
+        self.W, self.mask = W, mask
+        self.sender_shape, self.receiver_shape = W.shape[:1], W.shape[1:]
+
+    def __call__(self, x, rng=None):
+        return x @ self.W
+
+    def trained(self):
+        return {"W": self.mask}
+
+    def increments(self, x, y, y_hat, gate=None):
+        return {"W": jnp.where(self.mask, x.T @ y, 0.0)}
