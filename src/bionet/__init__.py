@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bionet.layer_maps.sparse import LayerMap
     from bionet.modules.chain import FerromagneticChain
     from bionet.modules.convolution import Convolution2D, TransposedConvolution2D
+    from bionet.modules.feedback import LearnedFeedback
     from bionet.modules.fully_connected import FrozenFullyConnected, FullyConnected
     from bionet.modules.input_output import OutputLayer
     from bionet.modules.pooling import Pooling2D
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from bionet.modules.recurrent import RecurrentDiscrete
     from bionet.modules.recurrent_convolution import RecurrentDiscrete2D
     from bionet.modules.reshaping import Reshaped
+    from bionet.modules.softmax import SoftmaxReadout
     from bionet.modules.sparse import SparseFullyConnected, SparseRecurrentDiscrete
     from bionet.modules.tanh import RecurrentTanh
     from bionet.orchestrators.grouped import GroupedOrchestrator
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from bionet.orchestrators.stacked import StackedOrchestrator
     from bionet.orchestrators.synchronous import SynchronousOrchestrator
     from bionet.states.sequential import SequentialState
+    from bionet.training.error_phase import ErrorPhase
     from bionet.training.fit import fit
     from bionet.training.frozen import FrozenHidden
     from bionet.training.problem import Problem
@@ -51,12 +54,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Convolution2D",
+    "ErrorPhase",
     "FerromagneticChain",
     "FrozenFullyConnected",
     "FrozenHidden",
     "FullyConnected",
     "GroupedOrchestrator",
     "LayerMap",
+    "LearnedFeedback",
     "NestedNetwork",
     "OutputLayer",
     "Pooling2D",
@@ -68,6 +73,7 @@ __all__ = [
     "Reshaped",
     "SequentialOrchestrator",
     "SequentialState",
+    "SoftmaxReadout",
     "SparseFullyConnected",
     "SparseRecurrentDiscrete",
     "StackedOrchestrator",
@@ -92,12 +98,14 @@ __all__ = [
 # The file that each name comes from; a public name without an entry is a subpackage.
 _HOMES = {
     "Convolution2D": "bionet.modules.convolution",
+    "ErrorPhase": "bionet.training.error_phase",
     "FerromagneticChain": "bionet.modules.chain",
     "FrozenFullyConnected": "bionet.modules.fully_connected",
     "FrozenHidden": "bionet.training.frozen",
     "FullyConnected": "bionet.modules.fully_connected",
     "GroupedOrchestrator": "bionet.orchestrators.grouped",
     "LayerMap": "bionet.layer_maps.sparse",
+    "LearnedFeedback": "bionet.modules.feedback",
     "NestedNetwork": "bionet.orchestrators.nested",
     "OutputLayer": "bionet.modules.input_output",
     "Pooling2D": "bionet.modules.pooling",
@@ -109,6 +117,7 @@ _HOMES = {
     "Reshaped": "bionet.modules.reshaping",
     "SequentialOrchestrator": "bionet.orchestrators.sequential",
     "SequentialState": "bionet.states.sequential",
+    "SoftmaxReadout": "bionet.modules.softmax",
     "SparseFullyConnected": "bionet.modules.sparse",
     "SparseRecurrentDiscrete": "bionet.modules.sparse",
     "StackedOrchestrator": "bionet.orchestrators.stacked",

@@ -15,6 +15,7 @@ from jaxtyping import Array
 from bionet.layer_maps.sparse import LayerMap
 from bionet.modules.chain import FerromagneticChain
 from bionet.modules.convolution import Convolution2D, TransposedConvolution2D
+from bionet.modules.feedback import LearnedFeedback
 from bionet.modules.frozen import FrozenAdapter, FrozenLayer, frozen
 from bionet.modules.fully_connected import FrozenFullyConnected, FullyConnected
 from bionet.modules.input_output import OutputLayer
@@ -24,6 +25,7 @@ from bionet.modules.port import Port, Span
 from bionet.modules.recurrent import RecurrentDiscrete
 from bionet.modules.recurrent_convolution import RecurrentDiscrete2D
 from bionet.modules.reshaping import Reshaped
+from bionet.modules.softmax import SoftmaxReadout
 from bionet.modules.sparse import SparseFullyConnected, SparseRecurrentDiscrete
 from bionet.modules.tanh import RecurrentTanh
 from bionet.orchestrators.grouped import GroupedOrchestrator
@@ -156,6 +158,42 @@ MODULES = {
             7, per_unit(dtype), per_unit(dtype), key, sparsity=0.5, reduction="mean", dtype=dtype
         ),
         (7,),
+        (7,),
+    ),
+    "SparseFullyConnected, given wiring": ModuleCase(
+        SparseFullyConnected,
+        lambda key, dtype="float32": SparseFullyConnected(
+            5, 7, 1.5, 0.75, key, indices=np.arange(14).reshape(7, 2) % 5, dtype=dtype
+        ),
+        (5,),
+        (7,),
+    ),
+    "SoftmaxReadout": ModuleCase(
+        SoftmaxReadout,
+        lambda key, dtype="float32": SoftmaxReadout(5, 7, 1.5, key, dtype=dtype),
+        (5,),
+        (7,),
+    ),
+    "SoftmaxReadout, per unit": ModuleCase(
+        SoftmaxReadout,
+        lambda key, dtype="float32": SoftmaxReadout(
+            5, 7, per_unit(dtype), key, reduction="mean", operands="bfloat16x3", dtype=dtype
+        ),
+        (5,),
+        (7,),
+    ),
+    "LearnedFeedback": ModuleCase(
+        LearnedFeedback,
+        lambda key, dtype="float32": LearnedFeedback(5, 7, 1.5, key, dtype=dtype),
+        (5,),
+        (7,),
+    ),
+    "LearnedFeedback, per unit": ModuleCase(
+        LearnedFeedback,
+        lambda key, dtype="float32": LearnedFeedback(
+            5, 7, per_unit(dtype), key, reduction="mean", dtype=dtype
+        ),
+        (5,),
         (7,),
     ),
     "FerromagneticChain": ModuleCase(

@@ -18,6 +18,7 @@ import bionet
 from bionet.modules.trained import trained_mask
 from bionet.training.batches import ArrayBatches, Examples
 from bionet.training.contrastive import Contrastive
+from bionet.training.error_phase import ErrorPhase
 from bionet.training.fit import fit
 from bionet.training.frozen import FrozenHidden
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
@@ -35,6 +36,9 @@ BUILDERS: dict[type[AbstractMethod], Callable[[Any], AbstractMethod]] = {
     ),
     Contrastive: lambda network: Contrastive(
         network.state, optimizer=optax.adam(0.25), clamped=2, free=2, edge_decays={(1, 0): 0.1}
+    ),
+    ErrorPhase: lambda network: ErrorPhase(
+        network.state, optimizer=optax.adam(0.25), warmup=2, clamped=2, free=1, margin=2.0
     ),
     FrozenHidden: lambda network: FrozenHidden(network.state, steps=2, ridge=1.0),
 }

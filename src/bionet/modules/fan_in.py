@@ -7,6 +7,8 @@ number of connections, and 20,000 units that listen to 50 others each are drawn 
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -55,6 +57,7 @@ def _from_sparsity(owner: str, senders: int, sparsity: float | None) -> int:
     return max(1, round((1 - sparsity) * senders))
 
 
+@functools.partial(jax.jit, static_argnums=(1, 2, 3))
 def draw_senders(
     key: PRNGKeyArray, units: int, senders: int, fan_in: int
 ) -> Int[Array, "units fan_in"]:

@@ -11,13 +11,14 @@ from bionet.training.checkpoints import CheckpointError, Checkpoints
 from bionet.training.contrastive import Contrastive
 from bionet.training.devices import ShardedBatches, batch_mesh
 from bionet.training.edge_scales import EdgeScales
+from bionet.training.error_phase import ErrorPhase
 from bionet.training.evaluate import evaluate
 from bionet.training.fit import Event, FitResult, fit
 from bionet.training.frozen import FrozenHidden, frozen_control
 from bionet.training.health import NonFiniteError
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.problem import Problem
-from bionet.training.readout import FreeReadout, ReadoutHinge, accuracy
+from bionet.training.readout import FreeReadout, ReadoutHinge, accuracy, readout_cross_entropy
 from bionet.training.two_phase import TwoPhase
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Checkpoints",
     "Contrastive",
     "EdgeScales",
+    "ErrorPhase",
     "Event",
     "Examples",
     "FitResult",
@@ -47,4 +49,5 @@ __all__ = [
     "evaluate",
     "fit",
     "frozen_control",
+    "readout_cross_entropy",
 ]

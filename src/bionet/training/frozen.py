@@ -25,9 +25,10 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from bionet._core.names import unknown
 from bionet.layer_maps.sparse import Edge
-from bionet.modules.fully_connected import FullyConnected
+from bionet.modules.dense import Dense
 from bionet.modules.interfaces import AbstractModule
 from bionet.orchestrators.interface import AbstractOrchestrator
+from bionet.orchestrators.nested import NestedNetwork
 from bionet.orchestrators.settle import settle
 from bionet.states.sequential import SequentialState
 from bionet.training.batches import AbstractBatches
@@ -53,14 +54,15 @@ class FrozenHidden(AbstractMethod):
             back to hidden layers taken out.
 
     Raises:
-        ValueError: at `init`, a model whose output row is not made of `FullyConnected`.
+        ValueError: at `init`, a model whose output row does not listen through dense adapters
+            that learn a leaf `W`, as `FullyConnected` and `SoftmaxReadout` do.
     """
 
     spec: ClassVar[MethodSpec] = MethodSpec(
         name="frozen",
         family="control",
         summary="Leave the hidden layers at their random start and solve the readout.",
-        needs=("an orchestrator whose output row listens through FullyConnected adapters",),
+        needs=("an orchestrator whose output row listens through dense adapters that learn",),
     )
 
     state: SequentialState
@@ -209,6 +211,8 @@ def without_recurrence(model: AbstractOrchestrator) -> AbstractOrchestrator:
         i, j = edge
         if i == last or j < i:
             return module
+        if isinstance(module, NestedNetwork):  # a node stays; what is cut lies inside it
+            return eqx.tree_at(lambda node: node.inner, module, without_recurrence(module.inner))
         return jax.tree.map(
             lambda leaf: jnp.zeros_like(leaf) if eqx.is_inexact_array(leaf) else leaf, module
         )
@@ -223,7 +227,17 @@ def _readout_edges(model: AbstractOrchestrator) -> list[Edge]:
 
 def _linear_readout(model: AbstractOrchestrator) -> bool:
     edges = _readout_edges(model)
-    return bool(edges) and all(isinstance(model.lmap[edge], FullyConnected) for edge in edges)
+    return bool(edges) and all(_solvable(model.lmap[edge]) for edge in edges)
+
+
+def _solvable(module: AbstractModule) -> bool:
+    """Whether the message is `x @ W`, and all of the leaf `W` learns."""
+    return isinstance(module, Dense) and module.trained().get("W") is True and _plain(module)
+
+
+def _plain(module: AbstractModule) -> bool:
+    """Whether the matrix is the leaf `W` itself, and not made of it, by normalising say."""
+    return module.matrix is module.W  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _with_readout(model: AbstractOrchestrator, weights: np.ndarray) -> AbstractOrchestrator:

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from bionet.orchestrators.interface import AbstractOrchestrator
 from bionet.orchestrators.settle import settle
 from bionet.rules.perceptron import margin_hinge
+from bionet.rules.softmax import cross_entropy
 from bionet.states.sequential import SequentialState
 
 
@@ -49,6 +50,11 @@ class ReadoutHinge(eqx.Module):
     def __call__(self, outputs: Float[Array, "n k"], y: Float[Array, "n k"]) -> Float[Array, ""]:
         """The mean of `max(0, margin - y * outputs)` over samples and units."""
         return margin_hinge(y, outputs, self.margin)
+
+
+def readout_cross_entropy(outputs: Float[Array, "n k"], y: Float[Array, "n k"]) -> Float[Array, ""]:
+    """`loss` of a `Problem` whose readout learns by the softmax delta rule, for one-vs-all `y`."""
+    return cross_entropy(y, outputs)
 
 
 def accuracy(outputs: Float[Array, "n k"], y: Float[Array, "n k"]) -> Float[Array, ""]:

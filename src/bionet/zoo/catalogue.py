@@ -54,5 +54,16 @@ SPECS = (
             Band("accuracy", 0.950, 0.959, 1, "research/studies/mnist-local", "mnist"),
         ),
     ),
+    RecipeSpec(
+        id="classification-local-sparse",
+        application="classification",
+        method="error-phase",
+        architecture="binary-rnn",
+        family="local",
+        summary="Sparse binary units learn images from their errors, without a gradient.",
+        entry_point="bionet.zoo.recipes.classification_local_sparse:RECIPE",
+        references=(BADALOTTI_2025,),
+        datasets=("digits", "mnist", "fashion-mnist"),
+    ),
 )
 """Every recipe of this package, in the order in which `bionet list` shows them."""

@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 
 from bionet.layer_maps.sparse import LayerMap
+from bionet.modules.feedback import LearnedFeedback
+from bionet.modules.fully_connected import FullyConnected
 from bionet.modules.input_output import OutputLayer
+from bionet.modules.port import Port
+from bionet.modules.softmax import SoftmaxReadout
+from bionet.orchestrators.nested import NestedNetwork
 from bionet.orchestrators.sequential import SequentialOrchestrator
 from bionet.training.batches import ArrayBatches, Examples, StackedBatches
 from bionet.training.evaluate import evaluate
@@ -104,6 +109,19 @@ class TestReadout:
         np.testing.assert_allclose(model.lmap[3, 1].W, expected[:7], rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(model.lmap[3, 2].W, expected[7:], rtol=1e-5, atol=1e-6)
 
+    def test_another_dense_readout_gets_the_same_weights(self, task, one_hidden):
+        problem = task()
+        rows = problem.model.lmap.to_dict()
+        rows[2][1] = SoftmaxReadout(7, 3, 1.0, KEY)
+        other = SequentialOrchestrator(layers=LayerMap.from_dict(rows))
+        method = FrozenHidden(one_hidden.state, steps=STEPS, ridge=1.0)
+        found, expected = (
+            gathered(replace(problem, model=model), method).model
+            for model in (other, problem.model)
+        )
+        assert np.array_equal(readout(found), readout(expected))
+        assert isinstance(found.lmap[2, 1], SoftmaxReadout)
+
     def test_the_order_of_the_batches_does_not_matter(self, task, one_hidden, same_bits):
         problem, method = task(), FrozenHidden(one_hidden.state, steps=STEPS)
         runs = [gathered(problem, method, jax.random.key(seed)).train_state for seed in (0, 1)]
@@ -182,7 +200,7 @@ class TestHiddenLayers:
 
 
 class TestRefusals:
-    NEED = "an orchestrator whose output row listens through FullyConnected adapters"
+    NEED = "an orchestrator whose output row listens through dense adapters that learn"
 
     def told(self, kind):
         return f"The method 'frozen' needs {self.NEED}, but a model of type {kind} came. Take a"
@@ -194,6 +212,13 @@ class TestRefusals:
     def test_a_readout_that_can_not_be_solved(self, one_hidden, dense, says):
         rows = one_hidden.orchestrator.lmap.to_dict()
         rows[2][1] = dense(np.ones((7, 3)), threshold=None)
+        network = SequentialOrchestrator(layers=LayerMap.from_dict(rows))
+        with says(ValueError, self.told("SequentialOrchestrator")):
+            FrozenHidden(one_hidden.state).init(network, KEY)
+
+    def test_a_readout_whose_message_is_not_linear_in_its_weights(self, one_hidden, says):
+        rows = one_hidden.orchestrator.lmap.to_dict()
+        rows[2][1] = LearnedFeedback(7, 3, 1.0, KEY)
         network = SequentialOrchestrator(layers=LayerMap.from_dict(rows))
         with says(ValueError, self.told("SequentialOrchestrator")):
             FrozenHidden(one_hidden.state).init(network, KEY)
@@ -381,3 +406,15 @@ def test_the_state_keeps_its_types_so_that_a_scan_carries_it(make_network, dtype
     assert isinstance(after, TrainState)
     for left, right in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
         assert (left.shape, left.dtype) == (right.shape, right.dtype)
+
+
+def test_a_nested_network_is_cut_inside(one_hidden):
+    node = NestedNetwork(one_hidden.orchestrator, sizes=(5, 7, 3), steps=2)
+    readout = FullyConnected(node.width, 3, 1.0, 0.5, KEY)
+    rows = {1: {0: Port(drives=node.span(0)), 1: node}, 2: {1: readout, 2: OutputLayer()}}
+    outer = SequentialOrchestrator(layers=LayerMap.from_dict(rows))
+    found, inside = without_recurrence(outer).lmap[1, 1].inner.lmap, one_hidden.orchestrator.lmap
+    assert not found[1, 1].J.any()
+    assert not found[1, 2].W.any()
+    assert np.array_equal(found[1, 0].W, inside[1, 0].W)
+    assert np.array_equal(found[2, 1].W, inside[2, 1].W)
