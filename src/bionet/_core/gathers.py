@@ -30,8 +30,9 @@ def gathered_product(
     values: Float[Array, "rows entries"],
 ) -> Float[Array, "n rows"]:
     """`x @ A.T` for the sparse matrix A: entry (s, k) sums `values[k] * x[s, indices[k]]`."""
-    wide = _wide(x), indices, _wide(values)
-    found = jax.lax.platform_dependent(*wide, cpu=product_by_blocks, default=product_at_once)
+    found = jax.lax.platform_dependent(
+        _wide(x), indices, _wide(values), cpu=product_by_blocks, default=product_at_once
+    )
     return found.astype(values.dtype)
 
 
@@ -42,8 +43,9 @@ def gathered_outer(
     y: Float[Array, "n rows"],
 ) -> Float[Array, "rows entries"]:
     """`y.T @ x` at the entries of the sparse matrix alone: `sum_s y[s, k] * x[s, indices[k]]`."""
-    wide = _wide(x), indices, _wide(y)
-    found = jax.lax.platform_dependent(*wide, cpu=outer_by_blocks, default=outer_at_once)
+    found = jax.lax.platform_dependent(
+        _wide(x), indices, _wide(y), cpu=outer_by_blocks, default=outer_at_once
+    )
     return found.astype(y.dtype)
 
 
@@ -61,12 +63,13 @@ def product_by_blocks(x: Array, indices: Array, values: Array) -> Array:
     """The product, a block of rows and some samples at a time."""
 
     def of_samples(x: Array) -> Array:
-        sent = x.T
+        sent, (rows, entries) = x.T, indices.shape
+        size = block_size(rows, entries, len(x))
 
         def of_rows(indices: Array, values: Array) -> Array:
             return jnp.einsum("ke,ken->nk", values, _gather(sent, indices))
 
-        return _in_pieces(of_rows, block_size(*indices.shape, len(x)), 1, indices, values)
+        return _in_pieces(of_rows, size, 1, indices, values)
 
     return _in_pieces(of_samples, _SAMPLES, 0, x)
 
@@ -75,12 +78,13 @@ def outer_by_blocks(x: Array, indices: Array, y: Array) -> Array:
     """The outer product, a block of rows and some samples at a time."""
 
     def of_samples(x: Array, y: Array) -> Array:
-        sent = x.T
+        sent, (rows, entries) = x.T, indices.shape
+        size = block_size(rows, entries, len(x))
 
         def of_rows(indices: Array, y: Array) -> Array:
             return jnp.einsum("ken,kn->ke", _gather(sent, indices), y)
 
-        return _in_pieces(of_rows, block_size(*indices.shape, len(x)), 0, indices, y.T)
+        return _in_pieces(of_rows, size, 0, indices, y.T)
 
     def add(total: Array, some: tuple[Array, Array]) -> tuple[Array, None]:
         return total + of_samples(*some), None
