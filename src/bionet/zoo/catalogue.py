@@ -64,6 +64,9 @@ SPECS = (
         entry_point="bionet.zoo.recipes.classification_local_sparse:RECIPE",
         references=(BADALOTTI_2025,),
         datasets=("digits", "mnist", "fashion-mnist"),
+        expected=(
+            Band("accuracy", 0.978, 0.982, 5, "research/studies/mnist-local-sparse", "mnist"),
+        ),
     ),
 )
 """Every recipe of this package, in the order in which `bionet list` shows them."""
