@@ -7,8 +7,10 @@ sum is exact in single precision: local fields tie often, and equal means equal 
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar, NamedTuple, final
 
 import equinox as eqx
@@ -31,6 +33,18 @@ from bionet.states.sequential import SequentialState
 # The first run of a jitted example compiles, so no single time says anything.
 settings.register_profile("bionet", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("bionet")
+
+# Most of the time goes into compiling small programs, many of them in several tests, workers and
+# processes that tests start. Whoever meets one first leaves it here for the others.
+COMPILED = {
+    "jax_compilation_cache_dir": str(Path(__file__).parents[1] / ".pytest_cache" / "compiled"),
+    "jax_persistent_cache_min_compile_time_secs": 0,
+    "jax_persistent_cache_min_entry_size_bytes": -1,
+}
+for _name, _value in COMPILED.items():
+    if _name.upper() not in os.environ:
+        jax.config.update(_name, _value)
+        os.environ[_name.upper()] = str(_value)
 
 INPUT, FIRST, SECOND, LABELS = 5, 7, 6, 3
 

@@ -8,10 +8,11 @@ of the recurrent ones missing, batch 16, 1 + 5 + 5 steps and plain SGD, with bio
 modules and with `dense_masks.py`, as it is written and as XLA compiles it. All are compiled
 whole, an epoch per call, and work in place. That they learn the same is asserted.
 
-`scale` trains networks with up to 20,000 hidden units, 50 connections for each from the input and
-50 from the others, with batches of 16 and of 128. It fits the exponent with which the time per
-step grows, and tells the peak memory of a process that does nothing else. Lines go to
-`results/sparse.jsonl`.
+`scale` trains larger networks, with batches of 16 and of 128, and fits the exponent with which the
+time per step grows with the number of connections: with 12 to 100 connections for each of 20,000
+hidden units, and with 50 for each of 2,500 to 20,000. With the units the activity that is gathered
+from grows too, and falls out of the caches. Peak memory is that of a process that does nothing
+else. Lines go to `results/sparse.jsonl`.
 """
 
 from __future__ import annotations
@@ -44,8 +45,12 @@ from bionet import (
 
 PIXELS, CLASSES, PHASES = 784, 10, (1, 5, 5)
 RATES = {(1, 0): 0.159, (1, 1): 0.058, (2, 1): 0.17}
-HIDDEN, CONNECTIONS = (2_500, 5_000, 10_000, 20_000), 50
-STEPS = 4
+# Hidden units, and connections of each from the input and from the others.
+AXES = {
+    "connections per unit": [(20_000, fan_in) for fan_in in (12, 25, 50, 100)],
+    "hidden units": [(hidden, 50) for hidden in (2_500, 5_000, 10_000, 20_000)],
+}
+STEPS = 2
 
 
 def network(hidden: int, of_input: dict, of_hidden: dict) -> SequentialOrchestrator:
@@ -146,43 +151,46 @@ def same_weights(arms: dict[str, Any], start: SequentialOrchestrator) -> float:
 
 
 def scale(rounds: int) -> None:
-    """Time by the number of hidden units in turns, its exponent, and peak memory."""
+    """Time by the connections in turns, along both axes, its exponent, and peak memory."""
     for batch in (16, 128):
-        arms = {str(hidden): point(hidden, batch) for hidden in HIDDEN}
-        found = medians(in_turns(arms, rounds, warm_up=1))
-        logs = np.log([float(hidden) for hidden in arms]), np.log(list(found.values()))
-        row = {
-            "case": "scale",
-            "batch": batch,
-            "fan_in": CONNECTIONS,
-            "ms": {hidden: 1e3 * value / STEPS for hidden, value in found.items()},
-            "exponent": float(np.polyfit(*logs, 1)[0]),
-            "peak_mb": {str(hidden): peak(hidden, batch) for hidden in HIDDEN},
-        }
-        record("sparse", row)
-        for hidden, ms in row["ms"].items():
-            print(
-                f"{hidden} hidden, {CONNECTIONS} connections each, batch {batch}: {ms:.1f} ms a "
-                f"step, peak memory of the process {row['peak_mb'][hidden]:.0f} MB"
-            )
-        print(f"the time per step grows as the connections to the power {row['exponent']:.2f}")
+        for axis, points in AXES.items():
+            arms = {str(hidden * fan_in): point(hidden, fan_in, batch) for hidden, fan_in in points}
+            found = medians(in_turns(arms, rounds, warm_up=1))
+            logs = np.log([float(number) for number in arms]), np.log(list(found.values()))
+            row = {
+                "case": "scale",
+                "axis": axis,
+                "batch": batch,
+                "points": points,
+                "ms": [1e3 * value / STEPS for value in found.values()],
+                "exponent": float(np.polyfit(*logs, 1)[0]),
+                "peak_mb": [peak(hidden, fan_in, batch) for hidden, fan_in in points],
+            }
+            record("sparse", row)
+            for (hidden, fan_in), ms, mb in zip(points, row["ms"], row["peak_mb"], strict=True):
+                print(
+                    f"{hidden} hidden, {fan_in} connections each, batch {batch}: {ms:.1f} ms a "
+                    f"step, peak memory of the process {mb:.0f} MB"
+                )
+            print(f"by {axis}: time grows as connections to the power {row['exponent']:.2f}")
 
 
-def point(hidden: int, batch: int) -> networks.Epoch:
-    """A network with so many hidden units, and batches for it."""
-    both = {"fan_in": CONNECTIONS}
+def point(hidden: int, fan_in: int, batch: int) -> networks.Epoch:
+    """A network with so many hidden units, each with so many connections from either side."""
+    both = {"fan_in": fan_in}
     return ours(network(hidden, both, both), *networks.batches(STEPS, batch, PIXELS, CLASSES))
 
 
-def peak(hidden: int, batch: int) -> float:
+def peak(hidden: int, fan_in: int, batch: int) -> float:
     """The peak memory in MB of a process that does nothing but draw and train the network."""
-    command = [sys.executable, __file__, "alone", "--point", str(hidden), str(batch)]
+    numbers = [str(number) for number in (hidden, fan_in, batch)]
+    command = [sys.executable, __file__, "alone", "--point", *numbers]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def alone(hidden: int, batch: int) -> None:
+def alone(hidden: int, fan_in: int, batch: int) -> None:
     """Draws and trains one network, and prints the peak memory of this process in MB."""
-    jax.block_until_ready(point(hidden, batch)())
+    jax.block_until_ready(point(hidden, fan_in, batch)())
     # Not getrusage, whose peak a process inherits from the one that started it.
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     print(int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6)
@@ -195,7 +203,7 @@ def main() -> None:
         "what", nargs="?", default="all", choices=["all", "speed", "scale", "alone"]
     )
     parser.add_argument("--rounds", type=int, default=9, help="turns that are counted")
-    parser.add_argument("--point", nargs=2, type=int, help="hidden units and batch, for alone")
+    parser.add_argument("--point", nargs=3, type=int, help="for alone: hidden units, fan-in, batch")
     options = parser.parse_args()
     if options.what == "alone":
         alone(*options.point)

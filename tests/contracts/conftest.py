@@ -351,6 +351,12 @@ def bound(request) -> BoundModule:
     return BoundModule(case, module, *(jnp.asarray(b, jnp.float32) for b in buffers))
 
 
+@pytest.fixture(scope="session")
+def twin(bound) -> AbstractModule:
+    """The bound module as another key draws it."""
+    return bound.case.make(jax.random.key(1))
+
+
 @pytest.fixture(scope="session", params=ORCHESTRATORS, ids=lambda kind: kind.__name__)
 def orchestrator_kind(request):
     """Each orchestrator's builder in turn."""

@@ -1,5 +1,7 @@
 """What holds for every module, whatever it computes and however it learns."""
 
+from typing import NamedTuple
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -35,48 +37,84 @@ def changed(module, change):
     return jax.tree.map(one, module)
 
 
-# One program per module for all tests of this file, except where its tracing is the point.
-compiled = eqx.filter_jit(everything)
+def negated(buffers):
+    """Other values for the same buffers."""
+    return [jax.device_put(-np.asarray(buffer)) for buffer in buffers]
 
 
-def test_jit_is_eager(bound, close):
+@pytest.fixture(scope="module")
+def compiled(bound):
+    """`everything` as one program for all tests of a module; it counts how often it is traced."""
+
+    @eqx.filter_jit
+    def traced(*arguments):
+        run.traces += 1
+        return everything(*arguments)
+
+    def run(*arguments):
+        return traced(*arguments)
+
+    run.traces = 0
+    return run
+
+
+class Mapped(NamedTuple):
+    """What a module does under vmap, and by a gate: one program, for each takes a compilation."""
+
+    over_buffers: object
+    over_modules: object
+    gates: dict[str, object]
+
+
+@pytest.fixture(scope="module")
+def mapped(bound, twin, stacked) -> Mapped:
+    _, module, *buffers = bound
+
+    @eqx.filter_jit
+    def run(module, modules, buffers, pairs, gate):
+        # A module without arrays has no axis to map over, so the size is said.
+        loop = eqx.filter_vmap(everything, in_axes=(0, None, None, None), axis_size=2)
+        taught = lambda gate: module.backward(*buffers, gate)  # noqa: E731
+        alone = jax.vmap(taught)(jnp.diag(gate))
+        return Mapped(
+            eqx.filter_vmap(everything, in_axes=(None, 0, 0, 0))(module, *pairs),
+            loop(modules, *buffers),
+            {
+                "one by one": jax.tree.map(lambda leaf: leaf.sum(0), alone),
+                "together": taught(gate),
+                "open": taught(jnp.ones_like(gate)),
+                "shut": taught(jnp.zeros_like(gate)),
+            },
+        )
+
+    gate = jnp.asarray(np.random.default_rng(2).uniform(0.5, 2.0, len(buffers[0])), jnp.float32)
+    pairs = list(map(stacked, buffers, negated(buffers)))
+    return run(module, stacked(module, twin), buffers, pairs, gate)
+
+
+def test_jit_is_eager(bound, compiled, close):
     _, *arguments = bound
     close(compiled(*arguments), everything(*arguments))
 
 
-def test_vmap_over_buffers_is_the_loop(bound, close, stacked):
+def test_vmap_over_buffers_is_the_loop(bound, compiled, mapped, close, stacked):
     _, module, *buffers = bound
-    others = [-array for array in map(np.asarray, buffers)]
-    mapped = eqx.filter_jit(eqx.filter_vmap(everything, in_axes=(None, 0, 0, 0)))
-    together = mapped(module, *map(stacked, buffers, others))
-    apart = [compiled(module, *arrays) for arrays in (buffers, map(jnp.asarray, others))]
+    apart = [compiled(module, *arrays) for arrays in (buffers, negated(buffers))]
     # vmap does not stack what it does not change: the structure is that of one module.
-    close(together, stacked(*apart))
+    close(mapped.over_buffers, stacked(*apart))
 
 
-def test_vmap_over_modules_is_the_loop(bound, close, stacked):
-    case, module, *buffers = bound
-    modules = module, case.make(jax.random.key(1))
-    # A module without arrays has no axis to map over, so the size is said.
-    mapped = eqx.filter_vmap(everything, in_axes=(0, None, None, None), axis_size=2)
-    together = eqx.filter_jit(mapped)(stacked(*modules), *buffers)
-    close(together, stacked(*(compiled(one, *buffers) for one in modules)))
+def test_vmap_over_modules_is_the_loop(bound, twin, compiled, mapped, close, stacked):
+    _, module, *buffers = bound
+    close(mapped.over_modules, stacked(*(compiled(one, *buffers) for one in (module, twin))))
 
 
-def test_other_values_are_not_traced_again(bound):
-    case, module, *buffers = bound
-    traces = []
-
-    @eqx.filter_jit
-    def run(module, x, y, y_hat):
-        traces.append(module)
-        return everything(module, x, y, y_hat)
-
-    doubled = changed(module, lambda leaf: 2 * leaf)
-    for one in (module, doubled, case.make(jax.random.key(1))):
-        run(one, *buffers)
-        run(one, *(jax.device_put(-np.asarray(buffer)) for buffer in buffers))
-    assert len(traces) == 1
+def test_other_values_are_not_traced_again(bound, twin, compiled):
+    _, module, *buffers = bound
+    for one in (module, changed(module, lambda leaf: 2 * leaf), twin):
+        compiled(one, *buffers)
+        compiled(one, *negated(buffers))
+    assert compiled.traces == 1
 
 
 def test_every_number_is_an_array(bound):
@@ -91,7 +129,7 @@ def test_a_pseudo_gradient_has_the_structure_of_its_module(bound):
         assert (leaf.shape, leaf.dtype) == (like.shape, like.dtype)
 
 
-def test_a_pseudo_gradient_is_minus_the_increments_and_zero_elsewhere(bound):
+def test_a_pseudo_gradient_is_minus_the_increments_and_zero_elsewhere(bound, compiled):
     _, module, x, y, y_hat = bound
     gradient = compiled(module, x, y, y_hat)[1]
     added = module.increments(x, y, y_hat)
@@ -104,7 +142,7 @@ def test_a_pseudo_gradient_is_minus_the_increments_and_zero_elsewhere(bound):
             np.testing.assert_allclose(found, -np.asarray(leaf), rtol=1e-5, atol=1e-7)
 
 
-def test_what_does_not_learn_has_a_pseudo_gradient_of_exact_zeros(bound):
+def test_what_does_not_learn_has_a_pseudo_gradient_of_exact_zeros(bound, compiled):
     _, module, *buffers = bound
     gradient = compiled(module, *buffers)[1]
     masks = jax.tree.leaves(trained_mask(module))
@@ -155,12 +193,12 @@ def test_a_saved_module_does_the_same(bound, same_bits, tmp_path, dtype):
     same_bits(eqx.tree_deserialise_leaves(path, like), module)
 
 
-def test_a_key_of_either_style_draws_the_same_module(bound, same_bits):
+def test_a_key_of_either_style_draws_the_same_module(bound, twin, same_bits):
     case, module, *_ = bound
     same_bits(case.make(jax.random.key(0)), module)
     same_bits(case.make(jax.random.PRNGKey(0)), module)
-    other = jax.tree.leaves(case.make(jax.random.key(1)))
-    equal = [np.array_equal(a, b) for a, b in zip(jax.tree.leaves(module), other, strict=True)]
+    pairs = zip(jax.tree.leaves(module), jax.tree.leaves(twin), strict=True)
+    equal = [np.array_equal(a, b) for a, b in pairs]
     assert not equal or not all(equal)
 
 
@@ -172,7 +210,7 @@ def test_a_key_is_only_asked_for_where_it_is_used(bound, same_bits):
         same_bits(module(x), drawn[0])
 
 
-def test_each_sample_is_on_its_own(bound, close):
+def test_each_sample_is_on_its_own(bound, compiled, close):
     _, module, x, y, y_hat = bound
     order = np.random.default_rng(1).permutation(len(x))
     message, _, *layer = compiled(module, x, y, y_hat)
@@ -184,15 +222,12 @@ def test_each_sample_is_on_its_own(bound, close):
     close(shuffled[1], compiled(module, x, y, y_hat)[1])
 
 
-def test_a_gate_weighs_what_each_sample_teaches(bound, close):
-    _, module, x, y, y_hat = bound
-    gate = jnp.asarray(np.random.default_rng(2).uniform(0.5, 2.0, len(x)), jnp.float32)
-    alone = jax.vmap(lambda one: module.backward(x, y, y_hat, one))(jnp.diag(gate))
-    together = module.backward(x, y, y_hat, gate)
-    close(jax.tree.map(lambda leaf: leaf.sum(0), alone), together)
-    open_, shut = (module.backward(x, y, y_hat, jnp.full(len(x), g)) for g in (1.0, 0.0))
-    close(open_, module.backward(x, y, y_hat))
-    assert not any(np.asarray(leaf).any() for leaf in jax.tree.leaves(shut))
+def test_a_gate_weighs_what_each_sample_teaches(bound, compiled, mapped, close):
+    _, *arguments = bound
+    gates = mapped.gates
+    close(gates["one by one"], gates["together"])
+    close(gates["open"], compiled(*arguments)[1])
+    assert not any(np.asarray(leaf).any() for leaf in jax.tree.leaves(gates["shut"]))
 
 
 def test_a_gate_of_another_length_is_refused(bound):

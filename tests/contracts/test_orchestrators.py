@@ -17,7 +17,20 @@ def everything(orchestrator, state, rng=None):
     return state, answer, orchestrator.backward(state, rng)
 
 
-compiled = eqx.filter_jit(everything)
+@pytest.fixture(scope="module")
+def compiled(wired):
+    """`everything` under plain `jax.jit`, for all tests of a network; it counts its traces."""
+
+    @jax.jit
+    def traced(*arguments):
+        run.traces += 1
+        return everything(*arguments)
+
+    def run(*arguments):
+        return traced(*arguments)
+
+    run.traces = 0
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -30,16 +43,24 @@ def other(make_network, orchestrator_kind):
     return make
 
 
-def test_jit_is_eager(wired, close, same_bits):
+@pytest.fixture(scope="module")
+def mapped(wired, other, stacked):
+    """Over two states, and over two networks: one program, for each takes a compilation."""
+    twin = other(wired)
+
+    @eqx.filter_jit
+    def run(orchestrator, networks, state, states):
+        over_states = eqx.filter_vmap(everything, in_axes=(None, 0))(orchestrator, states)
+        return over_states, eqx.filter_vmap(everything, in_axes=(0, None))(networks, state)
+
+    networks = stacked(wired.orchestrator, twin.orchestrator)
+    return run(wired.orchestrator, networks, wired.clamped, stacked(wired.clamped, twin.clamped))
+
+
+def test_plain_jit_takes_it_as_an_argument_and_is_eager(wired, compiled, close, same_bits):
     found, expected = (run(wired.orchestrator, wired.clamped) for run in (compiled, everything))
     same_bits(found[:2], expected[:2])
     close(found[2], expected[2])
-
-
-def test_plain_jit_takes_it_as_an_argument(wired, same_bits):
-    step = jax.jit(lambda orchestrator, state: orchestrator.step(state, rng=None)[0])
-    expected, _ = wired.orchestrator.step(wired.clamped, rng=None)
-    same_bits(step(wired.orchestrator, wired.clamped), expected)
 
 
 def test_a_method_can_be_compiled_as_it_is(wired, same_bits):
@@ -48,47 +69,40 @@ def test_a_method_can_be_compiled_as_it_is(wired, same_bits):
     same_bits(found, expected)
 
 
-def test_vmap_over_states_is_the_loop(wired, other, close, stacked):
+def test_vmap_over_states_is_the_loop(wired, other, compiled, mapped, close, stacked):
     states = wired.clamped, other(wired).clamped
-    mapped = eqx.filter_jit(eqx.filter_vmap(everything, in_axes=(None, 0)))
-    together = mapped(wired.orchestrator, stacked(*states))
-    close(together, stacked(*(compiled(wired.orchestrator, state) for state in states)))
+    close(mapped[0], stacked(*(compiled(wired.orchestrator, state) for state in states)))
 
 
-def test_vmap_over_networks_is_the_loop(wired, other, close, stacked):
+def test_vmap_over_networks_is_the_loop(wired, other, compiled, mapped, close, stacked):
     networks = wired.orchestrator, other(wired).orchestrator
-    mapped = eqx.filter_jit(eqx.filter_vmap(everything, in_axes=(0, None)))
-    together = mapped(stacked(*networks), wired.clamped)
-    close(together, stacked(*(compiled(network, wired.clamped) for network in networks)))
+    close(mapped[1], stacked(*(compiled(network, wired.clamped) for network in networks)))
 
 
-@pytest.mark.parametrize("rng", [None, jax.random.key(0)], ids=["no key", "a key"])
-def test_scan_is_the_loop(wired, same_bits, rng):
+def test_scan_is_the_loop(wired, same_bits):
     def body(carry, _):
         state, key = carry
         return wired.orchestrator.step(state, rng=key), None
 
-    (found, _), _ = jax.lax.scan(body, (wired.clamped, rng), length=4)
+    @jax.jit
+    def scanned(*starts):
+        return [jax.lax.scan(body, start, length=4)[0][0] for start in starts]
+
+    found = scanned((wired.clamped, None), (wired.clamped, jax.random.key(0)))
     expected = wired.clamped
     for _ in range(4):
         expected, _ = wired.orchestrator.step(expected, rng=None)
-    same_bits(found, expected)
+    for state in found:
+        same_bits(state, expected)
 
 
-def test_other_values_are_not_traced_again(wired, other):
-    traces = []
-
-    @eqx.filter_jit
-    def run(orchestrator, state):
-        traces.append(state)
-        return orchestrator.step(state, rng=None)
-
+def test_other_values_are_not_traced_again(wired, other, compiled):
     doubled = jax.tree.map(lambda leaf: jax.device_put(2 * np.asarray(leaf)), wired.orchestrator)
     twin = other(wired)
     for network in (wired.orchestrator, doubled, twin.orchestrator):
-        run(network, wired.clamped)
-        run(network, twin.clamped)
-    assert len(traces) == 1
+        compiled(network, wired.clamped)
+        compiled(network, twin.clamped)
+    assert compiled.traces == 1
 
 
 def test_pseudo_gradients_have_the_structure_of_the_orchestrator(wired):
@@ -101,7 +115,7 @@ def test_pseudo_gradients_have_the_structure_of_the_orchestrator(wired):
         assert (leaf.shape, leaf.dtype) == (like.shape, like.dtype)
 
 
-def test_what_does_not_learn_has_a_pseudo_gradient_of_exact_zeros(wired):
+def test_what_does_not_learn_has_a_pseudo_gradient_of_exact_zeros(wired, compiled):
     gradient = compiled(wired.orchestrator, wired.clamped)[2]
     masks = jax.tree.leaves(trained_mask(wired.orchestrator))
     learning = 0
@@ -139,7 +153,7 @@ def test_tree_at_puts_another_module_on_an_edge(wired):
     assert np.array_equal(changed.lmap[1, 0].W, 2 * np.asarray(orchestrator.lmap[1, 0].W))
 
 
-def test_a_saved_network_answers_the_same(wired, other, same_bits, tmp_path):
+def test_a_saved_network_answers_the_same(wired, other, compiled, same_bits, tmp_path):
     path = tmp_path / "network.eqx"
     eqx.tree_serialise_leaves(path, wired.orchestrator)
     blank = other(wired).orchestrator
@@ -163,11 +177,13 @@ def test_the_dtype_is_kept(wired, make_network, orchestrator_kind, dtype):
         assert {leaf.dtype for leaf in jax.tree.leaves(found)} == {jnp.dtype(dtype)}
 
 
-def test_signs_and_quarters_are_exact_in_half_precision_too(wired, make_network, orchestrator_kind):
+def test_signs_and_quarters_are_exact_in_half_precision_too(
+    wired, compiled, make_network, orchestrator_kind
+):
     expected = compiled(wired.orchestrator, wired.clamped)[1]
     hidden = len(wired.hidden)
     network = make_network(hidden, dtype="bfloat16", orchestrator=orchestrator_kind)
-    found = compiled(network.orchestrator, network.clamped)[1]
+    found = jax.jit(everything)(network.orchestrator, network.clamped)[1]
     for left, right in zip(found.buffers, expected.buffers, strict=True):
         assert np.array_equal(np.asarray(left, np.float32), right)
 

@@ -8,6 +8,7 @@ number of connections, and 20,000 units that listen to 50 others each are drawn 
 from __future__ import annotations
 
 import functools
+from numbers import Real
 
 import jax
 import jax.numpy as jnp
@@ -30,13 +31,15 @@ def fan_in_of(owner: str, senders: int, fan_in: int | None, sparsity: float | No
 
     Raises:
         ValueError: both or neither given, a number that is no positive int or exceeds
-            `senders`, a share outside [0, 1).
+            `senders`, a share outside [0, 1), no senders at all.
     """
     if (fan_in is None) == (sparsity is None):
         raise ValueError(
             f"{owner}: needs either fan_in or sparsity, got fan_in={fan_in!r} and "
             f"sparsity={sparsity!r}. Give one of them: fan_in=50, or sparsity=0.9."
         )
+    if senders < 1:
+        raise ValueError(f"{owner}: needs other units to listen to, got none.")
     if fan_in is None:
         return _from_sparsity(owner, senders, sparsity)
     number = width(owner, "fan_in", fan_in)
@@ -49,12 +52,12 @@ def fan_in_of(owner: str, senders: int, fan_in: int | None, sparsity: float | No
 
 
 def _from_sparsity(owner: str, senders: int, sparsity: float | None) -> int:
-    if not isinstance(sparsity, int | float) or not 0 <= sparsity < 1:
+    if not isinstance(sparsity, Real) or not 0 <= sparsity < 1:
         raise ValueError(
             f"{owner}: sparsity needs a number from 0 to below 1, the share of connections "
             f"that are missing, got {sparsity!r}."
         )
-    return max(1, round((1 - sparsity) * senders))
+    return max(1, round((1 - float(sparsity)) * senders))
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2, 3))
