@@ -99,6 +99,15 @@ def test_a_traceback_is_shown_only_when_asked_for(capsys, monkeypatch):
     assert "ValueError: Too few." in capsys.readouterr().err
 
 
+@pytest.fixture
+def interruptible():
+    """A shell lets what it starts in the background ignore Ctrl-C, and whatever that starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_is_130_in_a_real_process(plugin_environment, tmp_path):
     words = ["run", "fake-local", "--set", "trouble=wait", "--out", "here"]
     run = subprocess.Popen(
