@@ -4,6 +4,15 @@ There is no dense matrix with a mask. A module holds, for each unit, the numbers
 senders (`indices`) and the weights of those connections, both (units, fan_in). Memory,
 forward product, learning and weight decay touch what exists, so 20,000 units with 50
 connections each are no large network.
+
+The layout is by unit, because both things a unit does are sums over its own senders: the
+message needs no scatter, and weights, their increments and their decay are one array. The
+activity is transposed, so that one index fetches a sender's value for sixteen samples at
+once, from one place in memory; and it is fetched a block of units at a time, which stays in
+the processor's cache. On two CPU cores this is 2 to 4 times as fast as the same gather for
+all units at once with 2,000 units, 4 to 9 times with 20,000; as fast as JAX's compressed rows
+(BCSR), which can't learn; and 13 to 19 times as fast as a dense product with 99 % zeros
+(`research/benchmarks/sparse_layouts.py`).
 """
 
 from __future__ import annotations
