@@ -12,7 +12,8 @@ per call, both with Adam. The textbook comes in three forms: as it is written, w
 moving constant messages out of its loops; as XLA compiles it; and that without the masks that
 usual libraries hold as float leaves. The small network is also run by Python loops of `step`.
 
-`settled` trains three tasks with and without the early stop. `compile` times tracing and
+`settled` trains three tasks with and without the early stop, and the textbook on the same batches
+where one rate serves all edges. `compile` times tracing and
 compilation. A line of JSON per measurement is added to `results/training_step.jsonl`.
 """
 
@@ -175,17 +176,26 @@ def settled(rounds: int) -> None:
             arms[str(early)] = networks.Epoch(timed, problem.model, x, y)
             for _ in range(5):
                 told[early] = arms[str(early)]()[1]
+        if not method.scales.rates:  # the textbook has one rate for all edges
+            phases = (method.warmup, method.clamped, method.free)
+            arms["textbook"] = Textbook(problem.model, method.optimizer, phases, x, y)
+            for _ in range(5):
+                arms["textbook"]()
         found = medians(in_turns(arms, rounds))
         means = {key: float(value.mean()) for key, value in told[True].items()}
         limit = method.warmup + method.clamped + method.free
         taken = sum(value for key, value in means.items() if key.endswith("_steps"))
         row = {"case": "settled", "task": name, "steps_at_most": limit, "steps_taken": taken}
         row |= means | {"time_share": found["True"] / found["False"]}
+        beside = ""
+        if "textbook" in found:
+            row |= {"textbook_ratio": found["textbook"] / found["True"]}
+            beside = f", textbook {row['textbook_ratio']:.2f} times as long"
         record("training_step", row)
         print(
             f"{name}: {taken:.1f} of {limit} steps; settled with the label "
             f"{100 * means['clamped_settled']:.0f} %, without {100 * means['free_settled']:.0f} %; "
-            f"{100 * row['time_share']:.0f} % of the time of all steps"
+            f"{100 * row['time_share']:.0f} % of the time of all steps{beside}"
         )
 
 

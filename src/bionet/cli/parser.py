@@ -20,6 +20,7 @@ from bionet.cli.errors import UsageError
 
 COMMANDS = {
     "list": ("bionet.cli.listing", "the recipes of the zoo, filtered by tags or by name"),
+    "matrix": ("bionet.cli.matrix", "which recipes there are, method by application or other tags"),
     "show": ("bionet.cli.show", "all about one recipe: fields, papers, how to run it"),
     "demo": ("bionet.cli.demo", "a network that learns in seconds, with a curve and a number"),
     "run": ("bionet.cli.run", "train a recipe on data and keep everything in a directory"),

@@ -28,6 +28,9 @@ def run(options: argparse.Namespace) -> int:
     plan = directory.read_plan()
     recipe = zoo.get(plan.recipe)
     recipe = recipe.replace(**{name: _frozen(value) for name, value in plan.config.items()})
+    if plan.method is not None:
+        options = {name: _frozen(value) for name, value in plan.options.items()}
+        recipe = recipe.with_method(plan.method, **options)
     plan = _with_epochs(directory, plan, options.epochs)
     _warn_of_versions(plan)
     return train(recipe, plan, directory, resume=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bionet import zoo
-from bionet.cli.errors import StoppedError
+from bionet.cli.errors import StoppedError, UsageError
 from bionet.cli.parser import add_seed, whole_number
 from bionet.cli.run_directory import Plan, RunDirectory, installed_versions
 from bionet.cli.settings import read_settings
@@ -25,6 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="FIELD=VALUE", dest="settings",
         help="change a field of the config; may be given many times",
     )  # fmt: skip
+    parser.add_argument("--method", metavar="NAME", help="train it by another method")
+    parser.add_argument(
+        "--option", action="append", default=[], metavar="OPTION=VALUE", dest="options",
+        help="set an option of that method; may be given many times",
+    )  # fmt: skip
     parser.add_argument("--epochs", type=whole_number("--epochs", 1), metavar="N", help="how long")
     parser.add_argument("--out", metavar="DIR", help="where (the next free runs/ID-DATA-seedN)")
 
@@ -33,7 +38,8 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command and returns the exit code."""
     spec = zoo.REGISTRY[options.id]
     recipe = spec.load().on(options.data)
-    recipe = recipe.replace(**read_settings(recipe.config, options.settings, spec.id))
+    recipe = recipe.replace(**read_settings(recipe.config, options.settings, f"recipe {spec.id!r}"))
+    recipe = _switched(recipe, options)
     plan = Plan(
         recipe=spec.id,
         dataset=recipe.config.dataset,
@@ -41,6 +47,8 @@ def run(options: argparse.Namespace) -> int:
         epochs=options.epochs or recipe.config.epochs,
         config=asdict(recipe.config),
         versions=installed_versions(),
+        method=options.method,
+        options={} if recipe.switched is None else asdict(recipe.switched.options),
     )
     directory = RunDirectory.create(options.out, plan)
     try:
@@ -49,6 +57,18 @@ def run(options: argparse.Namespace) -> int:
         if not directory.rows():
             directory.discard()  # Nothing was learned: leave nothing in the way of a new try.
         raise
+
+
+def _switched(recipe: Recipe[Any], options: argparse.Namespace) -> Recipe[Any]:
+    if options.method is None:
+        if options.options:
+            raise UsageError("Option --option sets what --method takes; give --method too.")
+        return recipe
+    from bionet.zoo.methods import Switch
+
+    defaults = Switch.of(options.method, {}).options
+    chosen = read_settings(defaults, options.options, f"method {options.method!r}")
+    return recipe.with_method(options.method, **chosen)
 
 
 def train(recipe: Recipe[Any], plan: Plan, directory: RunDirectory, *, resume: bool = False) -> int:

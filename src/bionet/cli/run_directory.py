@@ -39,6 +39,8 @@ class Plan:
         epochs: how many epochs in all.
         config: every field of the recipe's config.
         versions: the packages that it began with.
+        method: the method that trains it, if it is not the recipe's own.
+        options: every option of that method.
     """
 
     recipe: str
@@ -47,9 +49,12 @@ class Plan:
     epochs: int
     config: dict[str, Any]
     versions: dict[str, str] = field(default_factory=dict)
+    method: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return f"{self.recipe} on {self.dataset}, seed {self.seed}"
+        by = "" if self.method is None else f" by {self.method}"
+        return f"{self.recipe}{by} on {self.dataset}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -171,7 +176,8 @@ def _plan(read: dict[str, Any], complaint: str) -> Plan:
     for name, kind in needed.items():
         if name not in read or not isinstance(read[name], kind):
             raise UsageError(complaint.format(f"its {name!r} is missing or of the wrong type"))
-    return Plan(**{name: read[name] for name in needed})
+    switched = {"method": read.get("method"), "options": read.get("options", {})}
+    return Plan(**{name: read[name] for name in needed}, **switched)
 
 
 def _claim(out: str) -> Path:
@@ -209,7 +215,8 @@ def _first_free(plan: Plan) -> Path:
 
 
 def _candidates(plan: Plan) -> Iterator[Path]:
-    name = f"{plan.recipe}-{plan.dataset}-seed{plan.seed}"
+    parts = [plan.recipe, plan.method, plan.dataset, f"seed{plan.seed}"]
+    name = "-".join(part for part in parts if part)
     yield Path("runs", name)
     for number in count(2):
         yield Path("runs", f"{name}-{number}")

@@ -46,13 +46,13 @@ def fields_of(config: Any) -> list[Field]:
     ]
 
 
-def read_settings(config: Any, words: Sequence[str], recipe: str) -> dict[str, Any]:
+def read_settings(config: Any, words: Sequence[str], owner: str) -> dict[str, Any]:
     """The values of `field=value` words, each read as the type of its field.
 
     Args:
         config: the config whose fields are meant.
         words: what came after each `--set`; the last one of a field counts.
-        recipe: the id, for the messages.
+        owner: whose fields they are, for the messages, such as "recipe 'prototypes-local'".
 
     Raises:
         UsageError: a word has no "=", a field does not exist, or a value does not fit its type.
@@ -62,14 +62,14 @@ def read_settings(config: Any, words: Sequence[str], recipe: str) -> dict[str, A
         name, equals, text = word.partition("=")
         name = name.strip().replace("-", "_")
         if not equals:
-            raise UsageError(f"Option --set needs field=value; {word!r} came.")
+            raise UsageError(f"In {owner}: a setting needs the form field=value; {word!r} came.")
         if name not in types:
-            raise UsageError(f"In recipe {recipe!r}: {unknown('field', name, types)}")
+            raise UsageError(f"In {owner}: {unknown('field', name, types)}")
         try:
             values[name] = _read(types[name], text.strip())
         except ValueError:
             raise UsageError(
-                f"Field {name!r} of recipe {recipe!r} needs a value of type "
+                f"Field {name!r} of {owner} needs a value of type "
                 f"{_type_name(types[name])}; {text!r} came."
             ) from None
     return values

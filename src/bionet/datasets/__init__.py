@@ -15,6 +15,7 @@ from typing import Any
 
 from bionet._core.names import unknown
 from bionet.datasets.images import FASHION_MNIST, MNIST, digits, fashion_mnist, mnist
+from bionet.datasets.parts import Part, Parts
 from bionet.datasets.prototypes import (
     PrototypeSplits,
     make_prototypes,
@@ -22,6 +23,7 @@ from bionet.datasets.prototypes import (
     nearest_prototype,
 )
 from bionet.datasets.readers import DataError, read_idx
+from bionet.datasets.scaling import rescaled
 from bionet.datasets.sources import DataMissingError, whereabouts
 from bionet.datasets.splits import Split, Splits, holdout, one_vs_all
 
@@ -29,6 +31,8 @@ __all__ = [
     "NAMES",
     "DataError",
     "DataMissingError",
+    "Part",
+    "Parts",
     "PrototypeSplits",
     "Split",
     "Splits",
@@ -43,6 +47,7 @@ __all__ = [
     "nearest_prototype",
     "one_vs_all",
     "read_idx",
+    "rescaled",
 ]
 
 _LOADERS: dict[str, Callable[..., Splits]] = {

@@ -3,8 +3,8 @@
 A bionet module names its trained leaves; thresholds, frozen matrices and fixed
 diagonals are not among them. Optimising the named leaves alone is what makes
 `adamw` safe: what does not learn gets no weight decay and costs no optimiser
-memory. A model that is no bionet module names nothing, so all its inexact arrays
-are taken.
+memory. So may any other Equinox module, by a method `trained()` that answers in the same way
+(`NamesTrained`). A model that names nothing has all its inexact arrays taken.
 
 A mask has the model's structure. A leaf of it is True (learns), False (does not),
 or a boolean array (these entries do, the others stay as they are).
@@ -12,14 +12,19 @@ or a boolean array (these entries do, the others stay as they are).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from bionet.modules.interfaces import AbstractModule
+
+@runtime_checkable
+class NamesTrained(Protocol):
+    """A module that says which of its leaves learn, by name: True, or which of their entries."""
+
+    def trained(self) -> dict[str, bool | Array]: ...
 
 
 def trained_mask(model: PyTree) -> PyTree[bool | Array]:
@@ -52,11 +57,11 @@ def apply_trained(model: PyTree, updates: PyTree) -> PyTree:
 
 
 def _is_module(node: Any) -> bool:
-    return isinstance(node, AbstractModule)
+    return isinstance(node, eqx.Module) and isinstance(node, NamesTrained)
 
 
 def _mask(node: Any) -> Any:
-    if not isinstance(node, AbstractModule):
+    if not _is_module(node):
         return eqx.is_inexact_array(node)
     named = node.trained()
     nothing = jax.tree.map(lambda _: False, node)

@@ -10,6 +10,7 @@ from bionet.rules.continuous import (
     continuous_perceptron,
     violated_tolerance,
 )
+from bionet.rules.feedback_alignment import error_increment, sent_back
 from bionet.rules.hebbian import hebbian
 from bionet.rules.perceptron import (
     REDUCTIONS,
@@ -35,11 +36,13 @@ __all__ = [
     "continuous_correction",
     "continuous_perceptron",
     "cross_entropy",
+    "error_increment",
     "gated",
     "hebbian",
     "margin_correction",
     "margin_hinge",
     "margin_perceptron",
+    "sent_back",
     "shared_perceptron",
     "softmax_delta",
     "softmax_error",

@@ -130,18 +130,20 @@ class FrozenHidden(AbstractMethod):
 @final
 @dataclass(frozen=True)
 class FrozenControl:
-    """The better of the two frozen networks.
+    """A network whose hidden layers stay at their random start, with the best readout.
 
     Attributes:
-        model: with its solved readout.
-        hidden: which of the two it is.
-        ridge: the penalty that validation chose.
+        model: with its readout.
+        hidden: how the hidden layers answer: "dynamics" or "feed-forward", the better of the
+            two for an orchestrator; "features" for a model with a linear readout; "trained" where
+            the readout was not solved but trained by the recipe's own method.
+        ridge: the penalty that validation chose; NaN for a readout that was trained.
         validation: its loss and metric on the validation split.
         test: the same on the test split; empty where there is none.
     """
 
     model: PyTree
-    hidden: Hidden
+    hidden: Hidden | Literal["features", "trained"]
     ridge: float
     validation: dict[str, float]
     test: dict[str, float]

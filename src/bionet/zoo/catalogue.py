@@ -24,6 +24,60 @@ BADALOTTI_2025 = Reference(
     url="https://arxiv.org/abs/2509.05041",
 )
 
+WERBOS_1990 = Reference(
+    key="werbos1990backpropagation",
+    title="Backpropagation through time: what it does and how to do it",
+    authors=("Paul J. Werbos",),
+    year=1990,
+    venue="Proceedings of the IEEE 78(10)",
+    url="https://doi.org/10.1109/5.58337",
+)
+RUMELHART_1986 = Reference(
+    key="rumelhart1986learning",
+    title="Learning representations by back-propagating errors",
+    authors=("David E. Rumelhart", "Geoffrey E. Hinton", "Ronald J. Williams"),
+    year=1986,
+    venue="Nature 323",
+    url="https://doi.org/10.1038/323533a0",
+)
+LILLICRAP_2016 = Reference(
+    key="lillicrap2016random",
+    title="Random synaptic feedback weights support error backpropagation for deep learning",
+    authors=(
+        "Timothy P. Lillicrap",
+        "Daniel Cownden",
+        "Douglas B. Tweed",
+        "Colin J. Akerman",
+    ),
+    year=2016,
+    venue="Nature Communications 7",
+    url="https://doi.org/10.1038/ncomms13276",
+)
+NOKLAND_2016 = Reference(
+    key="nokland2016direct",
+    title="Direct feedback alignment provides learning in deep neural networks",
+    authors=("Arild Nøkland",),
+    year=2016,
+    venue="arXiv:1609.01596",
+    url="https://arxiv.org/abs/1609.01596",
+)
+HOPFIELD_1982 = Reference(
+    key="hopfield1982neural",
+    title="Neural networks and physical systems with emergent collective computational abilities",
+    authors=("John J. Hopfield",),
+    year=1982,
+    venue="Proceedings of the National Academy of Sciences 79(8)",
+    url="https://doi.org/10.1073/pnas.79.8.2554",
+)
+DIEDERICH_1987 = Reference(
+    key="diederich1987learning",
+    title="Learning of correlated patterns in spin-glass networks by local learning rules",
+    authors=("Sigurd Diederich", "Manfred Opper"),
+    year=1987,
+    venue="Physical Review Letters 58(9)",
+    url="https://doi.org/10.1103/PhysRevLett.58.949",
+)
+
 SPECS = (
     RecipeSpec(
         id="prototypes-local",
@@ -67,6 +121,64 @@ SPECS = (
         expected=(
             Band("accuracy", 0.978, 0.982, 5, "research/studies/mnist-local-sparse", "mnist"),
         ),
+    ),
+    RecipeSpec(
+        id="prototypes-backprop",
+        application="prototypes",
+        method="backprop",
+        architecture="binary-rnn",
+        family="first-order",
+        summary="The smooth twin of the binary network, trained by backprop through time.",
+        entry_point="bionet.zoo.recipes.prototypes_backprop:RECIPE",
+        references=(WERBOS_1990,),
+        datasets=("prototypes",),
+    ),
+    RecipeSpec(
+        id="classification-backprop",
+        application="classification",
+        method="backprop",
+        architecture="mlp",
+        family="first-order",
+        summary="The yardstick: a feed-forward network trained by backprop.",
+        entry_point="bionet.zoo.recipes.classification_backprop:RECIPE",
+        references=(RUMELHART_1986,),
+        datasets=("digits", "mnist", "fashion-mnist"),
+    ),
+    RecipeSpec(
+        id="classification-feedback-alignment",
+        application="classification",
+        method="feedback-alignment",
+        architecture="mlp",
+        family="local",
+        summary="Errors go back through fixed random weights, layer by layer.",
+        entry_point="bionet.zoo.recipes.classification_feedback_alignment:RECIPE",
+        references=(LILLICRAP_2016,),
+        datasets=("digits", "mnist", "fashion-mnist"),
+    ),
+    RecipeSpec(
+        id="classification-dfa",
+        application="classification",
+        method="dfa",
+        architecture="mlp",
+        family="local",
+        summary="Each hidden layer hears the output's error through fixed random weights.",
+        entry_point="bionet.zoo.recipes.classification_dfa:RECIPE",
+        references=(NOKLAND_2016,),
+        datasets=("digits", "mnist", "fashion-mnist"),
+    ),
+    RecipeSpec(
+        id="memory-hebbian",
+        application="memory",
+        method="storage",
+        architecture="binary-rnn",
+        family="local",
+        summary="Patterns stored by a local rule, and recalled from corrupted cues.",
+        entry_point="bionet.zoo.recipes.memory_hebbian:RECIPE",
+        references=(
+            HOPFIELD_1982,
+            DIEDERICH_1987,
+        ),
+        datasets=("patterns",),
     ),
 )
 """Every recipe of this package, in the order in which `bionet list` shows them."""

@@ -3,14 +3,13 @@
 A recipe file hands over plain functions of its config: data, network, method, baselines.
 This class puts them together in the same way for every recipe. It builds the problem,
 trains it, trains the frozen control beside it, measures both on data that neither has
-seen, and returns a `Result`.
+seen, and returns a `Result`. `with_method` puts another method on the same problem.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +20,17 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bionet._core.names import unknown
-from bionet.datasets import Split, Splits, one_vs_all
+from bionet.datasets import Parts, Splits, one_vs_all
 from bionet.states.sequential import SequentialState
 from bionet.training.batches import ArrayBatches, Examples
 from bionet.training.fit import Callback, FitResult, fit
-from bionet.training.frozen import FrozenControl, frozen_control
+from bionet.training.frozen_readout import LinearReadout
 from bionet.training.method import AbstractMethod
+from bionet.training.objective import Objective
 from bionet.training.problem import Problem
+from bionet.training.twin import has_signs
+from bionet.zoo.control import control_of
+from bionet.zoo.methods import Switch, Task
 from bionet.zoo.registry import REGISTRY
 from bionet.zoo.result import Result
 from bionet.zoo.spec import RecipeSpec
@@ -44,8 +47,7 @@ class Recipe(Generic[C]):
         id: its name in the zoo.
         defaults: its config, a frozen dataclass with the fields `dataset`, `epochs` and
             `batch_size` among others.
-        data: `(config, seed) -> Splits`.
-        sizes: `config -> SequentialState` with the sizes of the network's buffers.
+        data: `(config, seed) -> Splits`, or `Parts` where the targets are no classes.
         network: `(config, key) -> model`.
         trainer: `config -> method`.
         predictor: `config -> predict`.
@@ -53,23 +55,35 @@ class Recipe(Generic[C]):
         score: the metric of the problem, and `metric` its name.
         synthetic: `(config, key, batch_size) -> (x, y)`, made without files.
         baselines: `(config, splits) -> {name: metric on the test split}`.
-        control_steps: `config -> steps` in which the frozen control settles.
+        sizes: `config -> SequentialState` with the sizes of the network's buffers, if it is
+            an orchestrator.
+        control_steps: `config -> steps` in which an orchestrator's frozen control settles.
+        linear: `config -> LinearReadout` of another model whose frozen control is solved.
+        readout: `model -> nodes` that the frozen control trains where nothing can be solved.
+        ablation: the fields that take out the part that the recipe is about.
+        ablated: what `ablation` takes out, in words.
+        switched: the method that `with_method` has put in place of the recipe's own.
         presets: by data set, the fields in which its config differs from the defaults.
         changes: the fields that the user has replaced; they win over presets.
     """
 
     id: str
     defaults: C
-    data: Callable[[C, int], Splits]
-    sizes: Callable[[C], SequentialState]
+    data: Callable[[C, int], Splits | Parts]
     network: Callable[[C, PRNGKeyArray], Any]
     trainer: Callable[[C], AbstractMethod]
     predictor: Callable[[C], Callable[..., Array]]
     objective: Callable[[C], Callable[..., Array]]
     score: Callable[[Array, Array], Array]
     synthetic: Callable[[C, PRNGKeyArray, int], tuple[Array, Array]]
-    baselines: Callable[[C, Splits], Mapping[str, float]]
-    control_steps: Callable[[C], int]
+    baselines: Callable[[C, Any], Mapping[str, float]]
+    sizes: Callable[[C], SequentialState] | None = None
+    control_steps: Callable[[C], int] | None = None
+    linear: Callable[[C], LinearReadout] | None = None
+    readout: Callable[[Any], Any] | None = None
+    ablation: Mapping[str, Any] = field(default_factory=dict)
+    ablated: str = ""
+    switched: Switch | None = None
     metric: str = "accuracy"
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -115,8 +129,50 @@ class Recipe(Generic[C]):
         return self if dataset is None else self.replace(dataset=dataset)
 
     def state(self) -> SequentialState:
-        """A state with the sizes of the network's buffers."""
+        """A state with the sizes of the network's buffers.
+
+        Raises:
+            ValueError: the network is no orchestrator and has no buffers.
+        """
+        if self.sizes is None:
+            raise ValueError(f"Recipe {self.id!r} has no state: its network is no orchestrator.")
         return self.sizes(self.config)
+
+    def with_method(self, name: str, **options: Any) -> Recipe[C]:
+        """The same recipe, trained by another method.
+
+        Model, data, seeds, loss and frozen control stay as they are. A network of signs has no
+        gradient: backprop trains its smooth twin instead, and the result says so.
+
+        Args:
+            name: one of `bionet.zoo.methods.METHODS`.
+            **options: what that method lets one set.
+
+        Raises:
+            ValueError: an unknown method or option, with the nearest, or a network that lacks
+                what the method needs, with the need.
+
+        Example:
+            ```python
+            from bionet import zoo
+
+            recipe = zoo.get("prototypes-local").with_method("backprop", learning_rate=3e-3)
+            print(recipe.fit(epochs=2, progress=False).verdict())
+            ```
+        """
+        switched = dataclasses.replace(self, switched=Switch.of(name, options))
+        switched.method().init(self.build(), jax.random.key(0))  # says what the model lacks
+        return switched
+
+    def without(self) -> Recipe[C]:
+        """The recipe's ablation: the same, without the part that it is about.
+
+        Raises:
+            ValueError: the recipe names no ablation; its frozen control is one.
+        """
+        if not self.ablation:
+            raise ValueError(f"Recipe {self.id!r} has no ablation beside its frozen control.")
+        return self.replace(**self.ablation)
 
     def build(self, key: PRNGKeyArray | None = None) -> Any:
         """The untrained network; the same key gives the same network."""
@@ -124,6 +180,13 @@ class Recipe(Generic[C]):
 
     def method(self) -> AbstractMethod:
         """The training method; the same object for the same config, so it compiles once."""
+        if self.switched is None:
+            return self.own_method()
+        parts = (self.predictor, self.objective, self.sizes, self.control_steps, self.linear)
+        return _switched_once(self.switched, self.id, self.config, *parts)
+
+    def own_method(self) -> AbstractMethod:
+        """The method of the recipe itself, whichever is switched on."""
         return _made_once(self.trainer, self.config)
 
     def synthetic_batch(
@@ -144,7 +207,7 @@ class Recipe(Generic[C]):
         outputs = self.predictor(self.config)(model, x, jax.random.key(0))
         return self.objective(self.config)(outputs, y)
 
-    def problem(self, seed: int = 0, splits: Splits | None = None) -> Problem:
+    def problem(self, seed: int = 0, splits: Splits | Parts | None = None) -> Problem:
         """The task of a seed: untrained network, objective and data, for any method.
 
         Args:
@@ -153,16 +216,16 @@ class Recipe(Generic[C]):
         """
         config: Any = self.config
         splits = self.data(config, seed) if splits is None else splits
-        train = _examples(splits.train, splits.num_classes)
-        validation = splits.validation
+        classes = splits.num_classes if isinstance(splits, Splits) else None
+        train, validation = _examples(splits.train, classes), splits.validation
         return Problem(
             model=self.build(_seed_keys(seed)[0]),
             predict=self.predictor(config),
             loss=self.objective(config),
             metric=self.score,
             train=ArrayBatches(train, config.batch_size),
-            validation=None if validation is None else _examples(validation, splits.num_classes),
-            test=_examples(splits.test, splits.num_classes),
+            validation=None if validation is None else _examples(validation, classes),
+            test=_examples(splits.test, classes),
             metric_name=self.metric,
         )
 
@@ -216,7 +279,7 @@ class Recipe(Generic[C]):
             checkpoint=checkpoint,
             resume=resume,
         )
-        return recipe._result(fitted, recipe._control(problem, key, seed), splits, seed)
+        return recipe._result(fitted, control_of(recipe, problem, key, seed), splits, seed)
 
     def demo(
         self, steps: int | None = None, *, seed: int = 0, progress: bool | None = None
@@ -239,25 +302,14 @@ class Recipe(Generic[C]):
         Console(highlight=False).print(result.table())
         return result
 
-    def _control(self, problem: Problem, key: PRNGKeyArray, seed: int) -> Result:
-        began = time.perf_counter()
-        config = self.config
-        found = frozen_control(
-            problem, self.sizes(config), steps=self.control_steps(config), key=key
-        )
-        return Result(
-            recipe=f"{self.id} (hidden frozen)",
-            dataset=config.dataset,  # pyright: ignore[reportAttributeAccessIssue]
-            seed=seed,
-            history=({"epoch": 1, **found.validation},),
-            metrics=found.test,
-            seconds=time.perf_counter() - began,
-            metric=self.metric,
-            details={"control": _told(found)},
-            model=found.model,
-        )
-
-    def _result(self, fitted: FitResult, control: Result, splits: Splits, seed: int) -> Result:
+    def _result(
+        self, fitted: FitResult, control: Result | None, splits: Splits | Parts, seed: int
+    ) -> Result:
+        details = {} if control is None else dict(control.details)
+        if self.switched is not None:
+            details["method"] = self.switched.name
+            if has_signs(self.build()) and not has_signs(fitted.model):
+                details["method"] += " on the smooth twin (tanh for each sign)"
         return Result(
             recipe=self.id,
             dataset=splits.name,
@@ -269,7 +321,7 @@ class Recipe(Generic[C]):
             seconds=fitted.seconds,
             metric=self.metric,
             stopped=fitted.stopped,
-            details=dict(control.details),
+            details=details,
             model=fitted.model,
         )
 
@@ -279,19 +331,26 @@ def _made_once(make: Callable[[Any], AbstractMethod], config: Any) -> AbstractMe
     return make(config)
 
 
+@functools.lru_cache(maxsize=64)
+def _switched_once(
+    switch: Switch,
+    id: str,
+    config: Any,
+    predictor: Callable[[Any], Any],
+    objective: Callable[[Any], Any],
+    *maybe: Callable[[Any], Any] | None,
+) -> AbstractMethod:
+    state, steps, linear = (None if make is None else make(config) for make in maybe)
+    loss = Objective(predictor(config), objective(config))
+    return switch.make(Task(id, loss, state, steps, linear))
+
+
 def _seed_keys(seed: int) -> tuple[PRNGKeyArray, PRNGKeyArray]:
     """The keys of a seed: one for the initial weights, one for training."""
     weights, training = jax.random.split(jax.random.key(seed))
     return weights, training
 
 
-def _examples(split: Split, num_classes: int) -> Examples:
-    return Examples(jnp.asarray(split.x), jnp.asarray(one_vs_all(split.y, num_classes)))
-
-
-def _told(control: FrozenControl) -> str:
-    how = {
-        "dynamics": "hidden layer frozen, with its dynamics",
-        "feed-forward": "hidden layer frozen, without recurrence",
-    }[control.hidden]
-    return f"{how}; ridge readout, penalty {control.ridge:g} chosen on validation data"
+def _examples(part: Any, classes: int | None) -> Examples:
+    targets = part.y if classes is None else one_vs_all(part.y, classes)
+    return Examples(jnp.asarray(part.x), jnp.asarray(targets))

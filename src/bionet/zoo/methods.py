@@ -1,0 +1,198 @@
+"""The training methods by name, so that one word puts another one on the network of a recipe.
+
+Each entry says what can be set, as a frozen dataclass of options with a comment each, and makes
+the method for a recipe's task: its loss, the sizes of its buffers where the network is an
+orchestrator, and its own method. What a method needs and a model lacks is told by the method
+itself, when it is started.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import optax
+
+from bionet._core.names import unknown
+from bionet.states.sequential import SequentialState
+from bionet.training.contrastive import Contrastive
+from bionet.training.error_phase import ErrorPhase
+from bionet.training.feedback_alignment import DirectFeedbackAlignment, FeedbackAlignment
+from bionet.training.frozen import FrozenHidden
+from bionet.training.frozen_readout import FrozenReadout, LinearReadout
+from bionet.training.gradient import Gradient
+from bionet.training.method import AbstractMethod
+from bionet.training.objective import Objective
+from bionet.training.two_phase import TwoPhase
+
+OPTIMIZERS: Final = (
+    *("adabelief", "adafactor", "adagrad", "adam", "adamax", "adamw", "amsgrad", "lamb"),
+    *("lion", "nadam", "novograd", "radam", "rmsprop", "sgd", "sign_sgd", "signum", "yogi"),
+)
+"""The optimisers of Optax that need a learning rate and nothing else."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a recipe offers to a method.
+
+    Attributes:
+        recipe: its id, for the messages.
+        objective: its loss.
+        state: the sizes of the network's buffers; None for a model that has none.
+        steps: in how many steps its network settles; None where nothing settles.
+        linear: where its linear readout is; None where it has none.
+    """
+
+    recipe: str
+    objective: Objective
+    state: SequentialState | None
+    steps: int | None
+    linear: LinearReadout | None
+
+    def settling(self, method: str) -> tuple[SequentialState, int]:
+        """The sizes of the buffers and the steps to settle.
+
+        Raises:
+            ValueError: the recipe's network has no buffers that settle.
+        """
+        if self.state is None or self.steps is None:
+            raise ValueError(
+                f"The method {method!r} needs an orchestrator, whose modules have local rules, but "
+                f"the network of recipe {self.recipe!r} is none. Take another method."
+            )
+        return self.state, self.steps
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Options of a method that leaves the step to an optimiser."""
+
+    learning_rate: float = 1e-3  # of the optimiser
+    optimizer: str = "adam"  # the optimiser, by its name in Optax
+
+    def made(self) -> optax.GradientTransformation:
+        """The optimiser.
+
+        Raises:
+            ValueError: Optax has none of that name; the nearest are told.
+        """
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(unknown("optimiser", self.optimizer, OPTIMIZERS))
+        return getattr(optax, self.optimizer)(self.learning_rate)
+
+
+@dataclass(frozen=True)
+class Settling(Descent):
+    """Options of the methods that settle."""
+
+    learning_rate: float = 2e-3  # of the optimiser
+    clamped: int | None = None  # most steps with the label; None is the recipe's number of steps
+    free: int | None = None  # most steps without it; None is the recipe's number of steps
+
+
+@dataclass(frozen=True)
+class Twin(Descent):
+    """Options of backprop."""
+
+    gain: float = 1.0  # steepness of the tanh that stands for a sign in a binary network
+
+
+@dataclass(frozen=True)
+class Feedback(Descent):
+    """Options of feedback alignment."""
+
+    strength: float = 1.0  # scale of the fixed feedback weights
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """Options of the frozen control as a method."""
+
+    ridge: float = 100.0  # penalty on the readout weights
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A method that can be switched on by name.
+
+    Attributes:
+        options: the dataclass of what can be set.
+        make: `(task, options) -> method`.
+    """
+
+    options: type
+    make: Callable[[Task, Any], AbstractMethod]
+
+
+def _two_phase(task: Task, o: Settling) -> TwoPhase:
+    state, steps = task.settling("two-phase")
+    clamped, free = (steps if n is None else n for n in (o.clamped, o.free))
+    return TwoPhase(state, optimizer=o.made(), clamped=clamped, free=free)
+
+
+def _contrastive(task: Task, o: Settling) -> Contrastive:
+    state, steps = task.settling("contrastive")
+    clamped, free = (steps if n is None else n for n in (o.clamped, o.free))
+    return Contrastive(state, optimizer=o.made(), clamped=clamped, free=free)
+
+
+def _error_phase(task: Task, o: Settling) -> ErrorPhase:
+    state, steps = task.settling("error-phase")
+    clamped, free = 1 if o.clamped is None else o.clamped, o.free or 0
+    return ErrorPhase(state, optimizer=o.made(), warmup=steps, clamped=clamped, free=free)
+
+
+def _frozen(task: Task, o: Ridge) -> AbstractMethod:
+    if task.linear is not None:
+        return FrozenReadout(task.linear, ridge=o.ridge)
+    state, steps = task.settling("frozen")
+    return FrozenHidden(state, steps=steps, ridge=o.ridge)
+
+
+METHODS: Final[Mapping[str, Entry]] = {
+    "two-phase": Entry(Settling, _two_phase),
+    "error-phase": Entry(Settling, _error_phase),
+    "contrastive": Entry(Settling, _contrastive),
+    "feedback-alignment": Entry(
+        Feedback,
+        lambda task, o: FeedbackAlignment(task.objective, o.made(), strength=o.strength),
+    ),
+    "dfa": Entry(
+        Feedback,
+        lambda task, o: DirectFeedbackAlignment(task.objective, o.made(), strength=o.strength),
+    ),
+    "backprop": Entry(Twin, lambda task, o: Gradient(task.objective, o.made(), gain=o.gain)),
+    "frozen": Entry(Ridge, _frozen),
+}
+"""The methods that `Recipe.with_method` and `bionet run --method` know."""
+
+
+@dataclass(frozen=True)
+class Switch:
+    """Another method than a recipe's own, with its options; hashable, so it compiles once."""
+
+    name: str
+    options: Any
+
+    @classmethod
+    def of(cls, name: str, options: Mapping[str, Any]) -> Switch:
+        """The method of this name.
+
+        Raises:
+            ValueError: no method has that name, or it has no such option; the nearest are told.
+        """
+        if name not in METHODS:
+            raise ValueError(unknown("method", name, METHODS))
+        kind = METHODS[name].options
+        known = [field.name for field in dataclasses.fields(kind)]
+        for option in options:
+            if option not in known:
+                raise ValueError(f"In method {name!r}: {unknown('option', option, known)}")
+        return cls(name, kind(**options))
+
+    def make(self, task: Task) -> AbstractMethod:
+        """The method, for a recipe's task."""
+        return METHODS[self.name].make(task, self.options)
