@@ -13,12 +13,22 @@ from bionet.training.devices import ShardedBatches, batch_mesh
 from bionet.training.edge_scales import EdgeScales
 from bionet.training.error_phase import ErrorPhase
 from bionet.training.evaluate import evaluate
+from bionet.training.evolution import Evolution
+from bionet.training.feedback_alignment import DirectFeedbackAlignment, FeedbackAlignment, alignment
 from bionet.training.fit import Event, FitResult, fit
 from bionet.training.frozen import FrozenHidden, frozen_control
+from bionet.training.frozen_readout import FrozenReadout, LinearReadout, frozen_readout_control
+from bionet.training.gradient import Gradient, loss_and_gradient
 from bionet.training.health import NonFiniteError
+from bionet.training.lowrank_es import LowRankES
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
+from bionet.training.objective import Objective
 from bionet.training.problem import Problem
+from bionet.training.random_search import RandomSearch
 from bionet.training.readout import FreeReadout, ReadoutHinge, accuracy, readout_cross_entropy
+from bionet.training.restricted import Restricted
+from bionet.training.storage import Recall, Storage, recalled, wrong_bits
+from bionet.training.twin import SmoothLayer, has_signs, smooth_twin
 from bionet.training.two_phase import TwoPhase
 
 __all__ = [
@@ -28,26 +38,46 @@ __all__ = [
     "CheckpointError",
     "Checkpoints",
     "Contrastive",
+    "DirectFeedbackAlignment",
     "EdgeScales",
     "ErrorPhase",
     "Event",
+    "Evolution",
     "Examples",
+    "FeedbackAlignment",
     "FitResult",
     "FreeReadout",
     "FrozenHidden",
+    "FrozenReadout",
     "GeneratedBatches",
+    "Gradient",
+    "LinearReadout",
+    "LowRankES",
     "MethodSpec",
     "NonFiniteError",
+    "Objective",
     "Problem",
+    "RandomSearch",
     "ReadoutHinge",
+    "Recall",
+    "Restricted",
     "ShardedBatches",
+    "SmoothLayer",
     "StackedBatches",
+    "Storage",
     "TrainState",
     "TwoPhase",
     "accuracy",
+    "alignment",
     "batch_mesh",
     "evaluate",
     "fit",
     "frozen_control",
+    "frozen_readout_control",
+    "has_signs",
+    "loss_and_gradient",
     "readout_cross_entropy",
+    "recalled",
+    "smooth_twin",
+    "wrong_bits",
 ]

@@ -15,7 +15,9 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
-from bionet.training.problem import Problem
+from bionet.modules.trained import trained_mask
+from bionet.training.method import AbstractMethod
+from bionet.training.problem import Predict, Problem
 
 
 @final
@@ -24,7 +26,8 @@ class Restricted(eqx.Module):
 
     Args:
         model: any model.
-        part: a function from the model to the nodes that may learn, as for `eqx.tree_at`.
+        part: a function from the model to the nodes that may learn, as for `eqx.tree_at`. What
+            the model does not train there, a threshold for example, still does not learn.
 
     Example:
         ```python
@@ -39,34 +42,54 @@ class Restricted(eqx.Module):
         ```
     """
 
-    learning: PyTree
-    fixed: PyTree
+    whole: PyTree
+    part: Callable[[PyTree], Any] = eqx.field(static=True)
 
     def __init__(self, model: PyTree, part: Callable[[PyTree], Any]) -> None:
-        nothing = jax.tree.map(lambda _: False, model)
-        everything = jax.tree.map(eqx.is_inexact_array, part(model))
-        mask = eqx.tree_at(part, nothing, everything)
-        self.learning, self.fixed = eqx.partition(model, mask)
+        self.whole, self.part = model, part
 
-    @property
-    def whole(self) -> PyTree:
-        """The model with what has been learned so far."""
-        return eqx.combine(self.learning, self.fixed)
-
-    def trained(self) -> dict[str, bool | Array]:
-        """The leaves of the part."""
-        return {"learning": True}
+    def trained(self) -> dict[str, Any]:
+        """Of the leaves that the model would train, those of the part."""
+        mask = trained_mask(self.whole)
+        nothing = jax.tree.map(lambda _: False, self.whole)
+        return {"whole": eqx.tree_at(self.part, nothing, self.part(mask))}
 
 
-def inside(problem: Problem, part: Callable[[PyTree], Any]) -> Problem:
-    """The same problem, of whose model only a part may learn.
+@final
+class OnWhole(eqx.Module):
+    """`predict` of a `Problem` for a `Restricted` model: it answers as the whole does.
+
+    Args:
+        predict: how the whole answers.
+    """
+
+    predict: Predict
+
+    def __call__(self, model: Restricted, x: Array, key: PRNGKeyArray) -> Array:
+        """What the whole model answers."""
+        return self.predict(model.whole, x, key)
+
+
+def inside(
+    problem: Problem, method: AbstractMethod, part: Callable[[PyTree], Any]
+) -> tuple[Problem, AbstractMethod]:
+    """The same problem and method, for a model of which only a part may learn.
 
     Args:
         problem: any problem.
+        method: a method that holds an `objective`, as all that look at the loss do.
         part: a function from the model to the nodes that may learn.
+
+    Raises:
+        ValueError: a method that looks at no loss.
     """
-
-    def predict(model: Restricted, x: Array, key: PRNGKeyArray) -> Array:
-        return problem.predict(model.whole, x, key)
-
-    return replace(problem, model=Restricted(problem.model, part), predict=predict)
+    if not hasattr(method, "objective"):
+        raise ValueError(
+            f"inside: needs a method that looks at a loss, got {type(method).__name__}. Freeze the "
+            "modules of its network instead, see bionet.modules.frozen."
+        )
+    where = lambda one: one.objective.predict  # noqa: E731
+    before = where(method)
+    method = eqx.tree_at(where, method, OnWhole(before), is_leaf=lambda node: node is before)
+    model = Restricted(problem.model, part)
+    return replace(problem, model=model, predict=OnWhole(problem.predict)), method

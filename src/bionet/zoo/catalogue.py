@@ -77,6 +77,30 @@ DIEDERICH_1987 = Reference(
     venue="Physical Review Letters 58(9)",
     url="https://doi.org/10.1103/PhysRevLett.58.949",
 )
+SALIMANS_2017 = Reference(
+    key="salimans2017evolution",
+    title="Evolution strategies as a scalable alternative to reinforcement learning",
+    authors=("Tim Salimans", "Jonathan Ho", "Xi Chen", "Szymon Sidor", "Ilya Sutskever"),
+    year=2017,
+    venue="arXiv:1703.03864",
+    url="https://arxiv.org/abs/1703.03864",
+)
+SARKAR_2025 = Reference(
+    key="sarkar2025evolution",
+    title="Evolution Strategies at the Hyperscale",
+    authors=("Bidipta Sarkar", "others"),
+    year=2025,
+    venue="arXiv:2511.16652",
+    url="https://arxiv.org/abs/2511.16652",
+)
+NOMURA_2022 = Reference(
+    key="nomura2022fast",
+    title="Fast Moving Natural Evolution Strategy for High-Dimensional Problems",
+    authors=("Masahiro Nomura", "Isao Ono"),
+    year=2022,
+    venue="arXiv:2201.11422",
+    url="https://arxiv.org/abs/2201.11422",
+)
 
 SPECS = (
     RecipeSpec(
@@ -179,6 +203,53 @@ SPECS = (
             DIEDERICH_1987,
         ),
         datasets=("patterns",),
+    ),
+    RecipeSpec(
+        id="prototypes-es",
+        application="prototypes",
+        method="es",
+        architecture="binary-rnn",
+        family="zeroth-order",
+        summary="Binary units trained by an evolution strategy, on the loss alone.",
+        entry_point="bionet.zoo.recipes.prototypes_es:RECIPE",
+        references=(SALIMANS_2017,),
+        datasets=("prototypes",),
+    ),
+    RecipeSpec(
+        id="classification-lowrank-es",
+        application="classification",
+        method="lowrank-es",
+        architecture="mlp",
+        family="zeroth-order",
+        summary="Images by an evolution strategy whose noise has low rank.",
+        entry_point="bionet.zoo.recipes.classification_lowrank_es:RECIPE",
+        references=(
+            SARKAR_2025,
+            SALIMANS_2017,
+        ),
+        datasets=("digits", "mnist", "fashion-mnist"),
+    ),
+    RecipeSpec(
+        id="control-lif-es",
+        application="control",
+        method="es",
+        architecture="lif-mlp",
+        family="zeroth-order",
+        summary="A spiking policy brings a point mass to rest, trained by evolution.",
+        entry_point="bionet.zoo.recipes.control_lif_es:RECIPE",
+        references=(SALIMANS_2017,),
+        datasets=("point-mass",),
+    ),
+    RecipeSpec(
+        id="control-cartpole-es",
+        application="control",
+        method="es",
+        architecture="lif-mlp",
+        family="zeroth-order",
+        summary="A spiking policy balances a pole, trained by evolution.",
+        entry_point="bionet.zoo.recipes.control_cartpole_es:RECIPE",
+        references=(NOMURA_2022,),
+        datasets=("cart-pole",),
     ),
 )
 """Every recipe of this package, in the order in which `bionet list` shows them."""

@@ -62,7 +62,8 @@ def _trained(
     epochs: int,
     key: PRNGKeyArray,
 ) -> FrozenControl:
-    fitted = fit(inside(problem, readout), method, epochs=epochs, key=key, progress=False)
+    restricted, method = inside(problem, method, readout)
+    fitted = fit(restricted, method, epochs=epochs, key=key, progress=False)
     model = fitted.model.whole if isinstance(fitted.model, Restricted) else fitted.model
     validation = (
         {} if problem.validation is None else evaluate(problem, model, problem.validation, key)

@@ -19,12 +19,16 @@ from bionet._core.names import unknown
 from bionet.states.sequential import SequentialState
 from bionet.training.contrastive import Contrastive
 from bionet.training.error_phase import ErrorPhase
+from bionet.training.evolution import Evolution, takes_optimizer
 from bionet.training.feedback_alignment import DirectFeedbackAlignment, FeedbackAlignment
 from bionet.training.frozen import FrozenHidden
 from bionet.training.frozen_readout import FrozenReadout, LinearReadout
 from bionet.training.gradient import Gradient
+from bionet.training.lowrank_es import LowRankES
 from bionet.training.method import AbstractMethod
 from bionet.training.objective import Objective
+from bionet.training.random_search import RandomSearch
+from bionet.training.storage import Rule, Storage
 from bionet.training.two_phase import TwoPhase
 
 OPTIMIZERS: Final = (
@@ -115,6 +119,46 @@ class Ridge:
 
 
 @dataclass(frozen=True)
+class Strategy(Descent):
+    """Options of evolution."""
+
+    learning_rate: float = 1e-2  # of the optimiser, for strategies that have one
+    strategy: str = "Open_ES"  # the strategy, by its name in evosax
+    population: int = 64  # members per step
+    sigma: float = 0.05  # standard deviation of the first population
+    chunk: int | None = None  # members that exist at a time; None is all
+
+
+@dataclass(frozen=True)
+class LowRank(Descent):
+    """Options of low-rank ES."""
+
+    learning_rate: float = 1e-2  # of the optimiser
+    rank: int = 1  # of a member's perturbation of each matrix
+    population: int = 256  # members per step, in pairs of opposite noise
+    sigma: float = 0.05  # standard deviation of the perturbations
+    chunk: int | None = None  # members that are evaluated at a time; None is all
+
+
+@dataclass(frozen=True)
+class Search:
+    """Options of random search."""
+
+    population: int = 64  # members per step
+    sigma: float = 0.05  # standard deviation of the steps
+    chunk: int | None = None  # members that exist at a time; None is all
+
+
+@dataclass(frozen=True)
+class Storing(Descent):
+    """Options of storage."""
+
+    learning_rate: float = 1.0  # of the optimiser
+    optimizer: str = "sgd"  # the optimiser, by its name in Optax
+    rule: Rule = "perceptron"  # or hebb
+
+
+@dataclass(frozen=True)
 class Entry:
     """A method that can be switched on by name.
 
@@ -152,6 +196,33 @@ def _frozen(task: Task, o: Ridge) -> AbstractMethod:
     return FrozenHidden(state, steps=steps, ridge=o.ridge)
 
 
+def _evolution(task: Task, o: Strategy) -> Evolution:
+    own = {"optimizer": o.made()} if takes_optimizer(o.strategy) else {}
+    return Evolution(
+        task.objective,
+        o.strategy,
+        population=o.population,
+        sigma=o.sigma,
+        chunk=o.chunk,
+        **own,
+    )
+
+
+def _low_rank(task: Task, o: LowRank) -> LowRankES:
+    return LowRankES(
+        task.objective,
+        rank=o.rank,
+        population=o.population,
+        sigma=o.sigma,
+        chunk=o.chunk,
+        optimizer=o.made(),
+    )
+
+
+def _search(task: Task, o: Search) -> RandomSearch:
+    return RandomSearch(task.objective, population=o.population, sigma=o.sigma, chunk=o.chunk)
+
+
 METHODS: Final[Mapping[str, Entry]] = {
     "two-phase": Entry(Settling, _two_phase),
     "error-phase": Entry(Settling, _error_phase),
@@ -165,6 +236,10 @@ METHODS: Final[Mapping[str, Entry]] = {
         lambda task, o: DirectFeedbackAlignment(task.objective, o.made(), strength=o.strength),
     ),
     "backprop": Entry(Twin, lambda task, o: Gradient(task.objective, o.made(), gain=o.gain)),
+    "es": Entry(Strategy, _evolution),
+    "lowrank-es": Entry(LowRank, _low_rank),
+    "random-search": Entry(Search, _search),
+    "storage": Entry(Storing, lambda task, o: Storage(o.rule, optimizer=o.made())),
     "frozen": Entry(Ridge, _frozen),
 }
 """The methods that `Recipe.with_method` and `bionet run --method` know."""

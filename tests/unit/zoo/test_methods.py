@@ -1,0 +1,132 @@
+"""Every method on every recipe: two steps where its needs are met, and the named need elsewhere.
+
+All pairs are traced in full, shapes and errors included, which is what differs between them;
+running them all would only compile the same steps again. One pair per method does run.
+"""
+
+import re
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+
+from bionet import zoo
+from bionet.training.method import AbstractMethod
+from bionet.zoo.methods import METHODS, OPTIMIZERS, Descent, Switch
+
+KEY = jax.random.key(0)
+BINARY = {"two-phase", "error-phase", "contrastive"}
+MLP = {"feedback-alignment", "dfa"}
+SMALL = {"population": 4}
+
+
+def small(name):
+    """Options with which a method is quick."""
+    known = METHODS[name].options.__dataclass_fields__
+    return {field: value for field, value in SMALL.items() if field in known}
+
+
+def fits(recipe, name):
+    """Whether the recipe's network has what the method needs."""
+    if name in BINARY:
+        if recipe.sizes is None:
+            return False
+        lmap = recipe.build().lmap
+        return name != "error-phase" or any((i, lmap.last) in lmap for i in lmap.rows()[:-1])
+    if name in MLP:
+        return recipe.spec.architecture == "mlp"
+    if name == "storage":
+        return recipe.spec.application == "memory"
+    if name == "frozen":
+        return recipe.sizes is not None or recipe.linear is not None
+    return True
+
+
+def two_steps(recipe, name):
+    """Two steps as `fit` takes them, traced."""
+    switched = recipe.replace(batch_size=4)
+    method = zoo.recipe.dataclasses.replace(
+        switched, switched=Switch.of(name, small(name))
+    ).method()
+
+    def run(key):
+        state = method.init(recipe.build(key), key)
+        for _ in range(2):
+            state, told = method.step(state, recipe.synthetic_batch(key, 4), key)
+        return eqx.filter(state, eqx.is_array), told
+
+    return method, jax.eval_shape(run, KEY)
+
+
+@pytest.fixture(scope="module", params=sorted(zoo.REGISTRY))
+def recipe(request):
+    return zoo.get(request.param)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_runs_or_says_what_it_needs(recipe, name):
+    if not fits(recipe, name):
+        with pytest.raises(ValueError, match=re.escape(f"The method '{name}") + ".* needs "):
+            two_steps(recipe, name)
+        return
+    method, (state, told) = two_steps(recipe, name)
+    assert isinstance(method, AbstractMethod)
+    assert told
+    assert state.step.shape == ()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_its_name_is_the_word_that_switches_it_on(name):
+    own = {
+        "storage": "memory-hebbian",
+        "error-phase": "prototypes-local",
+        **dict.fromkeys(MLP, "classification-dfa"),
+    }
+    recipe = zoo.get(own.get(name, "prototypes-es"))
+    spec = recipe.with_method(name, **small(name)).method().spec
+    assert spec.name == name or spec.name == f"{name}-readout"
+
+
+def test_another_method_gives_the_same_kind_of_result():
+    name, recipe = "backprop", zoo.get("prototypes-es").replace(hidden=8, steps=2, population=4)
+    own = recipe.fit(epochs=1, progress=False)
+    other = recipe.with_method(name, **small(name)).fit(epochs=1, progress=False)
+    assert set(other.metrics) == set(own.metrics)
+    assert other.baselines == own.baselines
+    assert other.control.metrics == own.control.metrics
+    assert other.details["method"] == "backprop on the smooth twin (tanh for each sign)"
+    assert all(np.isfinite(loss) for loss in other)
+
+
+def test_the_same_options_make_one_method():
+    recipe = zoo.get("prototypes-es")
+    one, again, other = (
+        recipe.with_method("random-search", population=size).method() for size in (4, 4, 6)
+    )
+    assert one is again
+    assert one is not other
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimiser_can_be_made(name):
+    assert Descent(optimizer=name).made().init({"W": jax.numpy.ones(2)}) is not None
+
+
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (("dffa", {}), "No method is named 'dffa'. Did you mean 'dfa'?"),
+        (
+            ("backprop", {"learning_rat": 1.0}),
+            "In method 'backprop': No option is named 'learning_rat'. Did you mean 'learning_r",
+        ),
+        (("backprop", {"optimizer": "adamm"}), "No optimiser is named 'adamm'. Did you mean 'adam"),
+        (("es", {"strategy": "OpenES"}), "'OpenES'. Did you mean 'Open_ES'"),
+        (("es", {"population": 7}), "7"),
+    ],
+)
+def test_what_does_not_exist_is_told_the_nearest(ask, told):
+    name, options = ask
+    with pytest.raises(ValueError, match=re.escape(told)):
+        zoo.get("prototypes-es").with_method(name, **options)
