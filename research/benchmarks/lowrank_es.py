@@ -64,7 +64,7 @@ def ours(chunk: int) -> tuple[Call, int]:
 
     def step(carry: Any, key: jax.Array) -> tuple[Any, jax.Array]:
         after, metrics = method.step(eqx.combine(carry, static), batch, key)
-        return eqx.filter(after, eqx.is_array), metrics["loss"]
+        return eqx.filter(after, eqx.is_array), metrics["training_loss"]
 
     run = jax.jit(
         lambda arrays, key: jax.lax.scan(step, arrays, jax.random.split(key, GENERATIONS)),

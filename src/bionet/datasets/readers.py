@@ -97,6 +97,28 @@ def decode_idx(
     return array
 
 
+def decode_text(
+    raw: bytes,
+    *,
+    origin: str,
+    sha256: str | None = None,
+    remedy: str = "Replace it by the original file.",
+) -> str:
+    """Makes text of the bytes of an ASCII file, as `decode_idx` makes an array.
+
+    Raises:
+        DataError: The bytes have another checksum, or are no ASCII text.
+    """
+    try:
+        if sha256 is not None:
+            _compare(hashlib.sha256(raw).hexdigest(), sha256)
+        return raw.decode("ascii")
+    except _FaultError as fault:
+        raise DataError(f"{origin} {fault}. {remedy}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{origin} is no ASCII text (byte {error.start}). {remedy}") from None
+
+
 class _FaultError(Exception):
     """What is wrong with some bytes, still without the name of the file."""
 

@@ -10,10 +10,11 @@ checked again. Nothing is downloaded at import, nor where `download=False`.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -36,12 +37,14 @@ class Source:
         folder: The name of its folder, in `$BIONET_DATA` and in the cache.
         base_url: The address of the folder that the files are downloaded from.
         sha256: For each file, without `.gz`, the checksum of its uncompressed content.
+        ending: What the names of the published files have behind those of `sha256`.
     """
 
     title: str
     folder: str
     base_url: str
     sha256: Mapping[str, str]
+    ending: str = ".gz"
 
 
 def load_idx(
@@ -64,10 +67,44 @@ def load_idx(
         ModuleNotFoundError: The file is absent, and pooch, which downloads, is not installed.
         ValueError: `BIONET_DATA` names no folder.
     """
+    return load_file(source, file, decode_idx, download=download, base_url=base_url)
+
+
+def load_file(
+    source: Source,
+    file: str,
+    decode: Callable[..., Any],
+    *,
+    download: bool = True,
+    base_url: str | None = None,
+    remote: str | None = None,
+    convert: Callable[[bytes], bytes] | None = None,
+) -> Any:
+    """Reads one file of a source by any decoder, wherever it lies, as `load_idx` does.
+
+    Args:
+        source: The data set.
+        file: The name of the file, without the source's ending.
+        decode: What makes data of the bytes and checks them; takes what `decode_idx` takes.
+        download: Whether to download the file where it is absent.
+        base_url: The folder to download from, in place of the source's own.
+        remote: The name of what is downloaded, where it is not that of the file.
+        convert: What makes the file of the bytes that were sent, where they are not the file.
+
+    Returns:
+        What `decode` returns.
+
+    Raises:
+        DataError: As in `load_idx`.
+        DataMissingError: As in `load_idx`.
+        ModuleNotFoundError: As in `load_idx`.
+        ValueError: As in `load_idx`.
+    """
     path = _find(source, file)
     if path is None:
-        path = _download(source, file, allowed=download, base_url=base_url or source.base_url)
-    return decode_idx(
+        url = f"{(base_url or source.base_url).rstrip('/')}/{remote or file + source.ending}"
+        path = _download(source, file, url, decode, allowed=download, convert=convert)
+    return decode(
         path.read_bytes(),
         origin=str(path),
         sha256=source.sha256[file],
@@ -133,8 +170,17 @@ def _cache(pooch: ModuleType, source: Source) -> Path:
     return Path(pooch.os_cache("bionet")) / source.folder
 
 
-def _download(source: Source, file: str, *, allowed: bool, base_url: str) -> Path:
-    needs = f"{source.title} needs the file '{file}.gz', which is not in {_looked_in(source)}"
+def _download(
+    source: Source,
+    file: str,
+    url: str,
+    decode: Callable[..., Any],
+    *,
+    allowed: bool,
+    convert: Callable[[bytes], bytes] | None,
+) -> Path:
+    stored = file + source.ending
+    needs = f"{source.title} needs the file '{stored}', which is not in {_looked_in(source)}"
     put = (
         f"put it into a folder {source.folder!r} and set {VARIABLE} to the folder "
         f"that holds {source.folder!r}"
@@ -148,14 +194,16 @@ def _download(source: Source, file: str, *, allowed: bool, base_url: str) -> Pat
             f"Run `pip install 'bionet[data]'`, or {put}.",
             name="pooch",
         )
-    url = f"{base_url.rstrip('/')}/{file}.gz"
-    target = _cache(pooch, source) / f"{file}.gz"
+    target = _cache(pooch, source) / stored
     pooch.get_logger().info("Downloading %s to %s", url, target)
 
     def fetch(temporary: Path) -> None:
         pooch.HTTPDownloader(chunk_size=1 << 16, timeout=30)(url, str(temporary), None)
         raw, remedy = temporary.read_bytes(), f"Try again later, or {put}."
-        decode_idx(raw, origin=f"What {url} sent", sha256=source.sha256[file], remedy=remedy)
+        if convert is not None:
+            raw = convert(raw)
+            temporary.write_bytes(raw)
+        decode(raw, origin=f"What {url} sent", sha256=source.sha256[file], remedy=remedy)
 
     try:
         return write_with(target, fetch)

@@ -22,9 +22,13 @@ from jaxtyping import Array, PyTree
 
 @runtime_checkable
 class NamesTrained(Protocol):
-    """A module that says which of its leaves learn, by name: True, or which of their entries."""
+    """A module that says which of its leaves learn, by name.
 
-    def trained(self) -> dict[str, bool | Array]: ...
+    True is all that the leaf itself would train; an array says which of its entries, and for a
+    leaf that is a tree, a tree of both says it of each of its leaves.
+    """
+
+    def trained(self) -> dict[str, Any]: ...
 
 
 def trained_mask(model: PyTree) -> PyTree[bool | Array]:

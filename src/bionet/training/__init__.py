@@ -28,6 +28,7 @@ from bionet.training.random_search import RandomSearch
 from bionet.training.readout import FreeReadout, ReadoutHinge, accuracy, readout_cross_entropy
 from bionet.training.restricted import Restricted
 from bionet.training.storage import Recall, Storage, recalled, wrong_bits
+from bionet.training.surrogate import SurrogateGradient, SurrogateLayer
 from bionet.training.twin import SmoothLayer, has_signs, smooth_twin
 from bionet.training.two_phase import TwoPhase
 
@@ -65,6 +66,8 @@ __all__ = [
     "SmoothLayer",
     "StackedBatches",
     "Storage",
+    "SurrogateGradient",
+    "SurrogateLayer",
     "TrainState",
     "TwoPhase",
     "accuracy",

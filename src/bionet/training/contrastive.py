@@ -22,17 +22,18 @@ import optax
 from jaxtyping import Array, ArrayLike, PRNGKeyArray, PyTree
 
 from bionet.layer_maps.shared import Edge
-from bionet.modules.trained import apply_trained, partition_trained
+from bionet.modules.trained import partition_trained
 from bionet.orchestrators.interface import AbstractOrchestrator
 from bionet.orchestrators.messages import clamped_messages
 from bionet.orchestrators.settle import settle
 from bionet.states.sequential import SequentialState
 from bionet.training.edge_scales import EdgeScales
-from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
+from bionet.training.local_method import AbstractLocalMethod
+from bionet.training.method import MethodSpec, TrainState, unmet
 
 
 @final
-class Contrastive(AbstractMethod):
+class Contrastive(AbstractLocalMethod):
     """Teaches the free phase what the clamped phase did, with any Optax transformation.
 
     Args:
@@ -116,29 +117,17 @@ class Contrastive(AbstractMethod):
         learning, _ = partition_trained(model)
         return TrainState(model, self.optimizer.init(learning), jnp.zeros((), jnp.int32))
 
-    @eqx.filter_jit
-    def step(
-        self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray
-    ) -> tuple[TrainState, dict[str, Array]]:
-        """Settles twice on the batch (inputs, labels in {-1, +1}), and moves the weights once.
+    def pseudo_gradient(
+        self, network: AbstractOrchestrator, batch: tuple[Array, ...], key: PRNGKeyArray
+    ) -> tuple[AbstractOrchestrator, dict[str, Array]]:
+        """Settles without the labels and with them, and asks each edge what it would learn.
 
         Returns:
-            The next state, whether the phases settled, and the share of units that the
-            label moved.
+            The pseudo-gradients of all edges, whether the phases settled, and the share of
+            units that the label moved.
         """
-        network = train_state.model
         free, clamped, metrics = self._phases(network, batch, key)
-        learning, _ = partition_trained(network)
-        pseudo_gradient, _ = partition_trained(
-            network.backward(free, key, targets=clamped, check=False)
-        )
-        updates, memory = self.optimizer.update(pseudo_gradient, train_state.memory, learning)
-        network = apply_trained(network, self.scales(updates, learning))
-        return TrainState(network, memory, train_state.step + 1), metrics
-
-    def finish(self, train_state: TrainState) -> PyTree:
-        """The network as it is."""
-        return train_state.model
+        return network.backward(free, key, targets=clamped, check=False), metrics
 
     def _phases(
         self, network: AbstractOrchestrator, batch: tuple[Array, ...], key: PRNGKeyArray

@@ -27,14 +27,15 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 from bionet.layer_maps.shared import Edge
 from bionet.layer_maps.sparse import LayerMap
 from bionet.modules.interfaces import AbstractModule
-from bionet.modules.trained import apply_trained, partition_trained
+from bionet.modules.trained import partition_trained
 from bionet.orchestrators.interface import AbstractOrchestrator
 from bionet.orchestrators.messages import clamped_messages
 from bionet.orchestrators.settle import Phase, Settled, settle
 from bionet.rules.softmax import class_margin, softmax_error
 from bionet.states.sequential import SequentialState
 from bionet.training.edge_scales import EdgeScales
-from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
+from bionet.training.local_method import AbstractLocalMethod
+from bionet.training.method import MethodSpec, TrainState, unmet
 
 Known = Mapping[Edge, Array]
 
@@ -50,7 +51,7 @@ class _Reached(NamedTuple):
 
 
 @final
-class ErrorPhase(AbstractMethod):
+class ErrorPhase(AbstractLocalMethod):
     """Error feedback through the dynamics, with any Optax transformation.
 
     Edges among and into hidden rows learn at the state that the error has brought about,
@@ -158,31 +159,21 @@ class ErrorPhase(AbstractMethod):
         learning, _ = partition_trained(model)
         return TrainState(model, self.optimizer.init(learning), jnp.zeros((), jnp.int32))
 
-    @eqx.filter_jit
-    def step(
-        self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray
-    ) -> tuple[TrainState, dict[str, Array]]:
-        """Settles on the batch (inputs, labels in {-1, +1}), and moves the weights once.
+    def pseudo_gradient(
+        self, network: AbstractOrchestrator, batch: tuple[Array, ...], key: PRNGKeyArray
+    ) -> tuple[AbstractOrchestrator, dict[str, Array]]:
+        """Answers, lets the error act, and asks each edge what it would learn.
 
         Returns:
-            The next state; the share of units that the error moved, the share of samples
-            that taught the hidden rows, and for each phase whether it settled and in how
-            many steps.
+            The pseudo-gradients of all edges; the share of units that the error moved, the
+            share of samples that taught the hidden rows, and for each phase whether it settled
+            and in how many steps.
         """
-        network = train_state.model
         x, y = batch
         settling, learning_key = jax.random.split(key)
         labels = self.state.init(x, y).readout
         reached, metrics = self._phases(network, x, labels, settling)
-        pseudo_gradient, _ = partition_trained(_learned(network, reached, labels, learning_key))
-        learning, _ = partition_trained(network)
-        updates, memory = self.optimizer.update(pseudo_gradient, train_state.memory, learning)
-        network = apply_trained(network, self.scales(updates, learning))
-        return TrainState(network, memory, train_state.step + 1), metrics
-
-    def finish(self, train_state: TrainState) -> PyTree:
-        """The network as it is."""
-        return train_state.model
+        return _learned(network, reached, labels, learning_key), metrics
 
     def _phases(
         self, network: AbstractOrchestrator, x: Array, labels: Array, key: PRNGKeyArray

@@ -252,7 +252,9 @@ def _step(
     old = train_state.memory
     updates, memory = method.optimizer.update(descended, old.optimizer, learning)
     model = apply_trained(train_state.model, updates)
-    return TrainState(model, Memory(memory, old.feedback), train_state.step + 1), {"training_loss": loss}
+    return TrainState(model, Memory(memory, old.feedback), train_state.step + 1), {
+        "training_loss": loss
+    }
 
 
 def _pseudo_gradient(

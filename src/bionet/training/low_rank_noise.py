@@ -19,9 +19,11 @@ from typing import final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, DTypeLike, Float, Int, PRNGKeyArray
+from jaxtyping import Array, DTypeLike, Float, Int, PRNGKeyArray, PyTree
 
 from bionet._core.low_rank import LowRank
+from bionet.modules.trained import partition_trained
+from bionet.training.trained_vector import leaf_masks
 
 Noise = Array | tuple[Array, Array]
 
@@ -83,6 +85,51 @@ class NoiseOf(eqx.Module):
 
     def _masked(self, change: Array) -> Array:
         return change if self.mask is True else jnp.where(self.mask, change, 0.0)
+
+
+@final
+class NoiseOfModel(eqx.Module):
+    """The noise of all trained leaves of a model.
+
+    Args:
+        model: the mean of the population.
+        rank: of the factors.
+    """
+
+    learning: PyTree
+    kinds: tuple[NoiseOf, ...]
+
+    def __init__(self, model: PyTree, rank: int) -> None:
+        self.learning, _ = partition_trained(model)
+        pairs = zip(jax.tree.leaves(self.learning), leaf_masks(model), strict=True)
+        self.kinds = tuple(NoiseOf(leaf, rank, mask) for leaf, mask in pairs)
+
+    @property
+    def dtype(self) -> DTypeLike:
+        """In which all noise is drawn: single precision, or the widest of the leaves."""
+        return jnp.result_type(jnp.float32, *jax.tree.leaves(self.learning))
+
+    def draw(self, key: PRNGKeyArray, rows: Int[Array, " rows"]) -> list[Noise]:
+        """The noise of some members, with their axis in front, for each leaf."""
+        return draw(self.kinds, key, rows, self.dtype)
+
+    def member(self, noise: list[Noise], sigma: Float[Array, ""]) -> PyTree:
+        """The trained leaves of a member, some of them of type `LowRank`."""
+        leaves, structure = jax.tree.flatten(self.learning)
+        parts = zip(self.kinds, leaves, noise, strict=True)
+        sigma = sigma.astype(self.dtype)
+        return jax.tree.unflatten(structure, [kind.add(leaf, n, sigma) for kind, leaf, n in parts])
+
+    def total(self, noise: list[Noise], weights: Float[Array, " members"]) -> list[Array]:
+        """The sum of many members' noise, each times its weight, for each leaf."""
+        weights = weights.astype(self.dtype)
+        return [kind.total(n, weights) for kind, n in zip(self.kinds, noise, strict=True)]
+
+    def learned(self, sums: list[Array]) -> PyTree:
+        """What comes out of sums over all members, as a tree like the trained leaves."""
+        leaves, structure = jax.tree.flatten(self.learning)
+        parts = zip(self.kinds, sums, leaves, strict=True)
+        return jax.tree.unflatten(structure, [k.learned(one, leaf.dtype) for k, one, leaf in parts])
 
 
 def draw(

@@ -24,11 +24,11 @@ from bionet._core.low_rank import run_low_rank
 from bionet._core.names import unknown
 from bionet.modules.parameters import positive, width
 from bionet.modules.trained import apply_trained, partition_trained
-from bionet.training.low_rank_noise import Noise, NoiseOf, draw
+from bionet.training.low_rank_noise import Noise, NoiseOfModel
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.objective import Objective
 from bionet.training.population import Population, judged, told
-from bionet.training.trained_vector import check_trained, leaf_masks
+from bionet.training.trained_vector import check_trained
 
 Shaping = Literal["z-score", "centered-rank", "raw"]
 
@@ -161,45 +161,28 @@ class LowRankES(AbstractMethod):
             per pair with its two signs.
         """
         noise_key, shared = jax.random.split(key)
-        learning, rest = partition_trained(model)
-        leaves, structure = jax.tree.flatten(learning)
-        wide = jnp.result_type(jnp.float32, *leaves)
-        kinds = [
-            NoiseOf(leaf, self.rank, mask)
-            for leaf, mask in zip(leaves, leaf_masks(model), strict=True)
-        ]
-        signs = jnp.asarray([1.0, -1.0] if self.population.paired else [1.0], wide)
+        _, rest = partition_trained(model)
+        noise = NoiseOfModel(model, self.rank)
+        signs = jnp.asarray([1.0, -1.0] if self.population.paired else [1.0])
 
-        def noise(rows: Array) -> list[Noise]:
-            return draw(kinds, noise_key, rows, wide)
+        def loss(learning: PyTree) -> Array:
+            return self.objective(eqx.combine(learning, rest), batch, shared)
 
-        def loss(leaves: list[Array]) -> Array:
-            member = eqx.combine(jax.tree.unflatten(structure, leaves), rest)
-            return self.objective(member, batch, shared)
-
-        def perturbed(noise: list[Noise], sign: Array) -> Array:
-            sigma = sign * self.sigma.astype(wide)
-            parts = zip(kinds, leaves, noise, strict=True)
-            return run_low_rank(loss, [kind.add(leaf, n, sigma) for kind, leaf, n in parts])
+        def loss_of(drawn: list[Noise], sign: Array) -> Array:
+            return run_low_rank(loss, noise.member(drawn, sign * self.sigma))
 
         def losses_of(rows: Array) -> Array:
-            both = jax.vmap(perturbed, in_axes=(None, 0))
-            return jax.vmap(both, in_axes=(0, None))(noise(rows), signs)
+            both = jax.vmap(loss_of, in_axes=(None, 0))
+            return jax.vmap(both, in_axes=(0, None))(noise.draw(noise_key, rows), signs)
 
         def sums_of(given: tuple[Array, Array]) -> list[Array]:
             rows, weights = given
-            return [kind.total(n, weights) for kind, n in zip(kinds, noise(rows), strict=True)]
+            return noise.total(noise.draw(noise_key, rows), weights)
 
         rows = jnp.arange(self.population.rows)
         losses = self.population.each(losses_of, rows)
-        weights = (self._shaped(judged(losses)) @ signs).astype(wide)
-        sums = self.population.total(sums_of, (rows, weights))
-        divisor = self.population.size * self.sigma.astype(wide)
-        gradient = [
-            kind.learned(total / divisor, leaf.dtype)
-            for kind, total, leaf in zip(kinds, sums, leaves, strict=True)
-        ]
-        return jax.tree.unflatten(structure, gradient), losses
+        weights = self._shaped(judged(losses)) @ signs / (self.population.size * self.sigma)
+        return noise.learned(self.population.total(sums_of, (rows, weights))), losses
 
     def _shaped(self, losses: Float[Array, "rows signs"]) -> Float[Array, "rows signs"]:
         """What each member's loss counts."""
@@ -209,8 +192,7 @@ class LowRankES(AbstractMethod):
         centred = losses - losses.mean()
         if self.shaping == "raw":
             # Without pairs the mean holds a part of each member's own loss.
-            return (
-                centred if self.population.paired else centred * (losses.size / (losses.size - 1))
-            )
+            own = 1 if self.population.paired else losses.size / (losses.size - 1)
+            return centred * own
         spread = losses.std()
         return jnp.where(spread > 0, centred / jnp.where(spread > 0, spread, 1.0), 0.0)

@@ -23,17 +23,18 @@ import optax
 from jaxtyping import Array, ArrayLike, PRNGKeyArray, PyTree
 
 from bionet.layer_maps.shared import Edge
-from bionet.modules.trained import apply_trained, partition_trained
+from bionet.modules.trained import partition_trained
 from bionet.orchestrators.interface import AbstractOrchestrator
 from bionet.orchestrators.messages import clamped_messages
 from bionet.orchestrators.settle import Phase, Settled, settle
 from bionet.states.sequential import SequentialState
 from bionet.training.edge_scales import EdgeScales
-from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
+from bionet.training.local_method import AbstractLocalMethod
+from bionet.training.method import MethodSpec, TrainState, unmet
 
 
 @final
-class TwoPhase(AbstractMethod):
+class TwoPhase(AbstractLocalMethod):
     """The two-phase method with any Optax transformation and a learning rate per edge.
 
     Args:
@@ -131,20 +132,17 @@ class TwoPhase(AbstractMethod):
         learning, _ = partition_trained(model)
         return TrainState(model, self.optimizer.init(learning), jnp.zeros((), jnp.int32))
 
-    @eqx.filter_jit
-    def step(
-        self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray
-    ) -> tuple[TrainState, dict[str, Array]]:
-        """Settles on the batch (inputs, labels in {-1, +1}), and moves the weights once.
+    def pseudo_gradient(
+        self, network: AbstractOrchestrator, batch: tuple[Array, ...], key: PRNGKeyArray
+    ) -> tuple[AbstractOrchestrator, dict[str, Array]]:
+        """Settles with the labels and without them, and asks each edge what it would learn.
 
-        All of it is one compiled program, in which messages from the input and the label
-        are computed once.
+        Messages from the input and the label are computed once.
 
         Returns:
-            The next state, and for both phases whether the batch settled and in how many
-            steps.
+            The pseudo-gradients of all edges, and for each phase whether the batch settled and
+            in how many steps.
         """
-        network = train_state.model
         settling, learning_key = jax.random.split(key)
         labelled = self.state.init(*batch)
         start = self._coded(labelled)
@@ -158,11 +156,7 @@ class TwoPhase(AbstractMethod):
             targets=state.replace(-1, labelled.readout),
             check=False,
         )
-        pseudo_gradient, _ = partition_trained(learned)
-        learning, _ = partition_trained(network)
-        updates, memory = self.optimizer.update(pseudo_gradient, train_state.memory, learning)
-        network = apply_trained(network, self.scales(updates, learning))
-        return TrainState(network, memory, train_state.step + 1), metrics
+        return learned, metrics
 
     def _coded(self, state: SequentialState) -> SequentialState:
         """The state with the numbers in its output buffer that stand for the labels."""
@@ -170,10 +164,6 @@ class TwoPhase(AbstractMethod):
             return state
         on, off = (number.astype(state.dtype) for number in self.label_code)
         return state.replace(-1, off + (on - off) * (state.readout + 1) / 2)
-
-    def finish(self, train_state: TrainState) -> PyTree:
-        """The network as it is."""
-        return train_state.model
 
     def _settle(
         self,

@@ -101,6 +101,30 @@ NOMURA_2022 = Reference(
     venue="arXiv:2201.11422",
     url="https://arxiv.org/abs/2201.11422",
 )
+NEFTCI_2019 = Reference(
+    key="neftci2019surrogate",
+    title="Surrogate gradient learning in spiking neural networks",
+    authors=("Emre O. Neftci", "Hesham Mostafa", "Friedemann Zenke"),
+    year=2019,
+    venue="arXiv:1901.09948",
+    url="https://arxiv.org/abs/1901.09948",
+)
+FANG_2021 = Reference(
+    key="fang2021incorporating",
+    title="Incorporating Learnable Membrane Time Constant to Enhance Learning of Spiking Neural "
+    "Networks",
+    authors=(
+        "Wei Fang",
+        "Zhaofei Yu",
+        "Yanqi Chen",
+        "Timothée Masquelier",
+        "Tiejun Huang",
+        "Yonghong Tian",
+    ),
+    year=2021,
+    venue="arXiv:2007.05785",
+    url="https://arxiv.org/abs/2007.05785",
+)
 
 SPECS = (
     RecipeSpec(
@@ -250,6 +274,56 @@ SPECS = (
         entry_point="bionet.zoo.recipes.control_cartpole_es:RECIPE",
         references=(NOMURA_2022,),
         datasets=("cart-pole",),
+    ),
+    RecipeSpec(
+        id="prototypes-hybrid",
+        application="prototypes",
+        method="local-es",
+        architecture="binary-rnn",
+        family="hybrid",
+        summary="A local rule on noisy prototypes, corrected by evolution.",
+        entry_point="bionet.zoo.recipes.prototypes_hybrid:RECIPE",
+        references=(
+            BADALOTTI_2025,
+            SALIMANS_2017,
+        ),
+        datasets=("prototypes",),
+    ),
+    RecipeSpec(
+        id="classification-hybrid",
+        application="classification",
+        method="local-es",
+        architecture="binary-rnn",
+        family="hybrid",
+        summary="A local rule on images, corrected by evolution.",
+        entry_point="bionet.zoo.recipes.classification_hybrid:RECIPE",
+        references=(
+            BADALOTTI_2025,
+            SALIMANS_2017,
+        ),
+        datasets=("digits", "mnist", "fashion-mnist"),
+    ),
+    RecipeSpec(
+        id="classification-rsnn",
+        application="classification",
+        method="surrogate",
+        architecture="lif-rnn",
+        family="first-order",
+        summary="Spikes now and a while ago, combined by a network with surrogate gradients.",
+        entry_point="bionet.zoo.recipes.classification_rsnn:RECIPE",
+        references=(NEFTCI_2019, FANG_2021),
+        datasets=("spike-motifs",),
+    ),
+    RecipeSpec(
+        id="classification-rsnn-hybrid",
+        application="classification",
+        method="surrogate-es",
+        architecture="lif-rnn",
+        family="hybrid",
+        summary="Surrogate gradients of a spiking network, corrected by evolution.",
+        entry_point="bionet.zoo.recipes.classification_rsnn_hybrid:RECIPE",
+        references=(NEFTCI_2019, SALIMANS_2017),
+        datasets=("spike-motifs",),
     ),
 )
 """Every recipe of this package, in the order in which `bionet list` shows them."""

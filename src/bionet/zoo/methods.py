@@ -16,6 +16,7 @@ from typing import Any, Final
 import optax
 
 from bionet._core.names import unknown
+from bionet.experimental.hybrid import LocalES, SelfGuidedES, SurrogateES
 from bionet.states.sequential import SequentialState
 from bionet.training.contrastive import Contrastive
 from bionet.training.error_phase import ErrorPhase
@@ -24,11 +25,13 @@ from bionet.training.feedback_alignment import DirectFeedbackAlignment, Feedback
 from bionet.training.frozen import FrozenHidden
 from bionet.training.frozen_readout import FrozenReadout, LinearReadout
 from bionet.training.gradient import Gradient
+from bionet.training.local_method import AbstractLocalMethod
 from bionet.training.lowrank_es import LowRankES
 from bionet.training.method import AbstractMethod
 from bionet.training.objective import Objective
 from bionet.training.random_search import RandomSearch
 from bionet.training.storage import Rule, Storage
+from bionet.training.surrogate import SurrogateGradient
 from bionet.training.two_phase import TwoPhase
 
 OPTIMIZERS: Final = (
@@ -48,6 +51,7 @@ class Task:
         state: the sizes of the network's buffers; None for a model that has none.
         steps: in how many steps its network settles; None where nothing settles.
         linear: where its linear readout is; None where it has none.
+        own: the recipe's own method.
     """
 
     recipe: str
@@ -55,6 +59,7 @@ class Task:
     state: SequentialState | None
     steps: int | None
     linear: LinearReadout | None
+    own: AbstractMethod
 
     def settling(self, method: str) -> tuple[SequentialState, int]:
         """The sizes of the buffers and the steps to settle.
@@ -105,6 +110,14 @@ class Twin(Descent):
 
 
 @dataclass(frozen=True)
+class Stand(Descent):
+    """Options of surrogate gradients."""
+
+    kind: str = "arctan"  # the surrogate of a binary network's signs
+    slope: float | None = None  # how steeply it falls off; None is usual for the kind
+
+
+@dataclass(frozen=True)
 class Feedback(Descent):
     """Options of feedback alignment."""
 
@@ -147,6 +160,31 @@ class Search:
     population: int = 64  # members per step
     sigma: float = 0.05  # standard deviation of the steps
     chunk: int | None = None  # members that exist at a time; None is all
+
+
+@dataclass(frozen=True)
+class LocalCorrected:
+    """Options of a local rule that is corrected by evolution."""
+
+    num_samples: int = 8  # pairs of evaluations per step
+    sigma: float = 0.05  # standard deviation of the perturbations
+    lam: float = 0.2  # how much of the correction is added
+    normalize: bool = True  # whether that is a share of the local direction's length; False is raw
+    snr: bool = False  # whether it is scaled by the correction's share of signal
+    chunk: int | None = None  # perturbed models that exist at a time; None is all
+
+
+@dataclass(frozen=True)
+class Corrected(LocalCorrected, Descent):
+    """Options of a gradient that is corrected by evolution."""
+
+
+@dataclass(frozen=True)
+class Guided(LocalCorrected, Descent):
+    """Options of self-guided evolution."""
+
+    lam: float = 1.0  # how much of what lies beside the direction is added
+    normalize: bool = False  # whether that is a share of the direction's length
 
 
 @dataclass(frozen=True)
@@ -223,6 +261,19 @@ def _search(task: Task, o: Search) -> RandomSearch:
     return RandomSearch(task.objective, population=o.population, sigma=o.sigma, chunk=o.chunk)
 
 
+def _local_es(task: Task, o: LocalCorrected) -> LocalES:
+    local = task.own
+    if not isinstance(local, AbstractLocalMethod):
+        local = _two_phase(task, Settling())
+    return LocalES(task.objective, local, **dataclasses.asdict(o))
+
+
+def _kept(options: Any) -> dict[str, Any]:
+    """The options without those of the optimiser."""
+    given = dataclasses.asdict(options)
+    return {name: given[name] for name in given if name not in ("learning_rate", "optimizer")}
+
+
 METHODS: Final[Mapping[str, Entry]] = {
     "two-phase": Entry(Settling, _two_phase),
     "error-phase": Entry(Settling, _error_phase),
@@ -236,9 +287,20 @@ METHODS: Final[Mapping[str, Entry]] = {
         lambda task, o: DirectFeedbackAlignment(task.objective, o.made(), strength=o.strength),
     ),
     "backprop": Entry(Twin, lambda task, o: Gradient(task.objective, o.made(), gain=o.gain)),
+    "surrogate": Entry(
+        Stand,
+        lambda task, o: SurrogateGradient(task.objective, o.made(), kind=o.kind, slope=o.slope),
+    ),
     "es": Entry(Strategy, _evolution),
     "lowrank-es": Entry(LowRank, _low_rank),
     "random-search": Entry(Search, _search),
+    "local-es": Entry(LocalCorrected, _local_es),
+    "surrogate-es": Entry(
+        Corrected, lambda task, o: SurrogateES(task.objective, o.made(), **_kept(o))
+    ),
+    "self-guided-es": Entry(
+        Guided, lambda task, o: SelfGuidedES(task.objective, o.made(), **_kept(o))
+    ),
     "storage": Entry(Storing, lambda task, o: Storage(o.rule, optimizer=o.made())),
     "frozen": Entry(Ridge, _frozen),
 }

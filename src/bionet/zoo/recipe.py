@@ -183,7 +183,7 @@ class Recipe(Generic[C]):
         if self.switched is None:
             return self.own_method()
         parts = (self.predictor, self.objective, self.sizes, self.control_steps, self.linear)
-        return _switched_once(self.switched, self.id, self.config, *parts)
+        return _switched_once(self.switched, self.id, self.config, self.trainer, *parts)
 
     def own_method(self) -> AbstractMethod:
         """The method of the recipe itself, whichever is switched on."""
@@ -336,13 +336,14 @@ def _switched_once(
     switch: Switch,
     id: str,
     config: Any,
+    trainer: Callable[[Any], AbstractMethod],
     predictor: Callable[[Any], Any],
     objective: Callable[[Any], Any],
     *maybe: Callable[[Any], Any] | None,
 ) -> AbstractMethod:
     state, steps, linear = (None if make is None else make(config) for make in maybe)
     loss = Objective(predictor(config), objective(config))
-    return switch.make(Task(id, loss, state, steps, linear))
+    return switch.make(Task(id, loss, state, steps, linear, _made_once(trainer, config)))
 
 
 def _seed_keys(seed: int) -> tuple[PRNGKeyArray, PRNGKeyArray]:

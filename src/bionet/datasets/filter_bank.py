@@ -1,0 +1,91 @@
+"""Sound as spikes: a bank of filters as in an ear, and a spike wherever a level is crossed.
+
+The energy of a sound in bands of equal width on the mel scale, on a logarithmic scale from 0 (so
+many decibels below the loudest of the recording) to 1, is compared with a few levels. Each band
+has two channels per level: one spikes when the energy rises to it, one when it falls below. So
+most spikes are at onsets and offsets, and none say how long a tone lasts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jaxtyping import Float, Float32
+
+_FRAME = 256  # samples
+_RANGE = 5.0  # powers of ten between 0 and 1
+_LOWEST, _HIGHEST = 120.0, 3800.0  # Hz
+
+
+def band_energies(
+    audio: Sequence[Float[np.ndarray, " samples"]],
+    *,
+    rate: int = 8000,
+    steps: int = 60,
+    hop: int = 96,
+    bands: int = 16,
+    warp: float = 1.0,
+) -> Float32[np.ndarray, "n steps bands"]:
+    """The energy of recordings in bands, from 0 to 1.
+
+    Recordings are cut or filled up with silence to the same number of steps.
+
+    Args:
+        audio: The recordings.
+        rate: Samples per second.
+        steps: How many steps of each recording.
+        hop: Samples per step.
+        bands: How many bands.
+        warp: A factor on the bands' frequencies, which is what a shorter (above 1) or longer
+            vocal tract does to a voice.
+
+    Raises:
+        ValueError: A warp that is not above 0.
+    """
+    if not warp > 0:
+        raise ValueError(f"warp must be above 0, but {warp} came.")
+    weights = _bands(rate, bands, warp)
+    window = np.hanning(_FRAME).astype(np.float32)
+    length = hop * (steps - 1) + _FRAME
+    energies = np.zeros((len(audio), steps, bands), np.float32)
+    for row, sound in enumerate(audio):
+        filled = np.zeros(length, np.float32)
+        filled[: len(sound)] = sound[:length]
+        frames = np.lib.stride_tricks.sliding_window_view(filled, _FRAME)[::hop]
+        power = np.abs(np.fft.rfft(frames * window, axis=-1)) ** 2
+        heard = power @ weights
+        loudest = max(float(heard.max()), 1e-12)
+        energies[row] = 1 + np.log10(np.maximum(heard / loudest, 10**-_RANGE)) / _RANGE
+    return energies
+
+
+def crossings(
+    energies: Float[np.ndarray, "n steps bands"], levels: Sequence[float] = (0.4, 0.6, 0.8)
+) -> Float32[np.ndarray, "n steps channels"]:
+    """A spike, 1, wherever a level is crossed; two channels per band and level, rising first.
+
+    Before the first step there was silence.
+
+    Args:
+        energies: From 0 to 1.
+        levels: Between 0 and 1.
+    """
+    above = energies[..., None] >= np.asarray(levels, np.float32)
+    before = np.concatenate([np.zeros_like(above[:, :1]), above[:, :-1]], axis=1)
+    spikes = np.stack([above & ~before, before & ~above], axis=-1)
+    return spikes.reshape(*energies.shape[:2], -1).astype(np.float32)
+
+
+def _bands(rate: int, bands: int, warp: float) -> Float32[np.ndarray, "frequencies bands"]:
+    """Triangles that overlap by half, at equal distances on the mel scale."""
+    mel = np.linspace(*(1127 * np.log1p(f / 700) for f in (_LOWEST, _HIGHEST)), bands + 2)
+    corners = warp * 700 * np.expm1(mel / 1127)
+    frequencies = np.fft.rfftfreq(_FRAME, 1 / rate)[:, None]
+    low, middle, high = corners[:-2], corners[1:-1], corners[2:]
+    rising, falling = (frequencies - low) / (middle - low), (high - frequencies) / (high - middle)
+    return np.maximum(np.minimum(rising, falling), 0).astype(np.float32)

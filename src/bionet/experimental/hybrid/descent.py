@@ -1,0 +1,31 @@
+"""What the methods share that descend a corrected direction with an optimiser of their own."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, PyTree
+
+from bionet.experimental.hybrid.estimators import Found, scalars
+from bionet.experimental.hybrid.vectors import as_learning
+from bionet.modules.trained import apply_trained, partition_trained
+from bionet.training.method import MethodSpec, TrainState
+from bionet.training.trained_vector import check_trained
+
+
+def start(spec: MethodSpec, optimizer: optax.GradientTransformation, model: PyTree) -> TrainState:
+    """The state before the first step; optimiser memory for the trained leaves alone."""
+    check_trained(model, spec)
+    learning, _ = partition_trained(model)
+    return TrainState(model, optimizer.init(learning), jnp.zeros((), jnp.int32))
+
+
+def descended(
+    optimizer: optax.GradientTransformation, train_state: TrainState, g: Array, told: Found
+) -> tuple[TrainState, dict[str, Array]]:
+    """The next state, and the scalars of the diagnostics."""
+    model = train_state.model
+    learning, _ = partition_trained(model)
+    updates, memory = optimizer.update(as_learning(model, g), train_state.memory, learning)
+    model = apply_trained(model, updates)
+    return TrainState(model, memory, train_state.step + 1), scalars(told)

@@ -1,0 +1,135 @@
+"""A local method whose direction is corrected by evolution strategies, as a method.
+
+With `lam=0` it is the local method, step for step.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+import equinox as eqx
+import jax
+from jax.sharding import Mesh
+from jaxtyping import Array, ArrayLike, PRNGKeyArray, PyTree
+
+from bionet.experimental.hybrid.correction import Correction
+from bionet.experimental.hybrid.estimators import hybrid, scalars
+from bionet.experimental.hybrid.pairs import Pairs
+from bionet.experimental.hybrid.vectors import as_learning, as_vector
+from bionet.orchestrators.interface import AbstractOrchestrator
+from bionet.training.local_method import AbstractLocalMethod
+from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
+from bionet.training.objective import Objective
+
+
+@final
+class LocalES(AbstractMethod):
+    """A local method, corrected by evolution strategies on the true loss.
+
+    The local method says how the network settles, what each edge would learn, and what an
+    optimiser with a rate per edge makes of that. In between, its direction is corrected.
+
+    Args:
+        objective: the true loss.
+        local: such as `TwoPhase`, with its optimiser and its rates.
+        num_samples: the number K of pairs; the loss is evaluated twice for each.
+        sigma: the standard deviation of the perturbations.
+        lam: how much of the correction is added.
+        normalize: take `lam` as a fraction of the length of the local direction; False is the
+            raw form, in which a noisy estimate can be many times as long as the direction.
+        eps: is added to that length where it is divided by.
+        snr: scale `lam` by the share of signal in the correction.
+        chunk: how many perturbed models exist at a time; None is all.
+        mesh: devices that share the evaluations, as `batch_mesh` makes them.
+
+    Raises:
+        TypeError: a method without local rules.
+        ValueError: no pair, a sigma that is not above 0; at `init`, a model that the local
+            method refuses.
+
+    Example:
+        ```python
+        import jax
+        from bionet import TwoPhase, zoo
+        from bionet.experimental.hybrid import LocalES
+        from bionet.training import Objective
+
+        recipe = zoo.get("prototypes-local")
+        objective = Objective.of(recipe.problem(seed=0))
+        method = LocalES(objective, TwoPhase(recipe.state(), clamped=5, free=5), sigma=0.1)
+        train_state = method.init(recipe.build(), jax.random.key(0))
+        batch = recipe.synthetic_batch(batch_size=16)
+        train_state, metrics = method.step(train_state, batch, jax.random.key(1))
+        print(float(metrics["training_loss"]), float(metrics["cosine"]))
+        ```
+
+    Source:
+        As for `hybrid_gradient`; there the direction is a surrogate gradient.
+    """
+
+    spec: ClassVar[MethodSpec] = MethodSpec(
+        name="local-es",
+        family="hybrid",
+        summary="Correct a local rule by what evolution strategies find orthogonal to it.",
+        needs=("an orchestrator, whose modules have local rules", "values of the loss"),
+        sources=("arXiv:2509.05041", "arXiv:1703.03864"),
+    )
+
+    objective: Objective
+    local: AbstractLocalMethod
+    pairs: Pairs
+    correction: Correction
+
+    def __init__(
+        self,
+        objective: Objective,
+        local: AbstractLocalMethod,
+        *,
+        num_samples: int = 8,
+        sigma: ArrayLike = 0.01,
+        lam: ArrayLike = 0.2,
+        normalize: bool = True,
+        eps: ArrayLike = 1e-8,
+        snr: bool = False,
+        chunk: int | None = None,
+        mesh: Mesh | None = None,
+    ) -> None:
+        if not isinstance(local, AbstractLocalMethod):
+            raise TypeError(
+                "LocalES: local needs a method with local rules, such as TwoPhase, got "
+                f"{type(local).__name__}. Where there is a gradient, take SurrogateES."
+            )
+        self.objective, self.local = objective, local
+        self.pairs = Pairs("LocalES", num_samples, sigma, chunk, mesh)
+        self.correction = Correction("LocalES", lam, normalize, eps, snr)
+        self.correction.check_halves("LocalES", self.pairs.num_samples)
+
+    def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
+        """The state that the local method starts from."""
+        if not isinstance(model, AbstractOrchestrator):
+            raise unmet(self.spec, self.spec.needs[0], model)
+        return self.local.init(model, key)
+
+    @eqx.filter_jit
+    def step(
+        self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray
+    ) -> tuple[TrainState, dict[str, Array]]:
+        """One step of the local method along its corrected direction.
+
+        Returns:
+            The next state; the metrics of the local method, and of the correction.
+        """
+        model = train_state.model
+        noise, settling, evaluation = jax.random.split(key, 3)
+        learned, metrics = self.local.pseudo_gradient(model, batch, settling)
+
+        def loss(model: PyTree) -> Array:
+            return self.objective(model, batch, evaluation)
+
+        b = as_vector("LocalES", model, learned)
+        g, told = hybrid(self.pairs, self.correction, model, b, loss, noise)
+        return self.local.descend(train_state, as_learning(model, g)), metrics | scalars(told)
+
+    def finish(self, train_state: TrainState) -> PyTree:
+        """The network as the local method would hand it over."""
+        return self.local.finish(train_state)

@@ -1,0 +1,128 @@
+"""A surrogate gradient that is corrected by evolution strategies, as a method."""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+import equinox as eqx
+import optax
+from jax.sharding import Mesh
+from jaxtyping import Array, ArrayLike, PRNGKeyArray, PyTree
+
+from bionet.experimental.hybrid.correction import Correction
+from bionet.experimental.hybrid.descent import descended, start
+from bionet.experimental.hybrid.directions import Direction, Loss, surrogate_direction
+from bionet.experimental.hybrid.estimators import corrected, hybrid
+from bionet.experimental.hybrid.objectives import LossOnBatch, TwinLoss
+from bionet.experimental.hybrid.pairs import Pairs
+from bionet.training.method import AbstractMethod, MethodSpec, TrainState
+from bionet.training.objective import Objective
+
+
+@final
+class SurrogateES(AbstractMethod):
+    """A surrogate gradient, corrected by evolution strategies on the true loss.
+
+    Args:
+        objective: the true loss.
+        optimizer: any Optax transformation; it sees the trained leaves alone.
+        surrogate: `surrogate(model, *batch, key=key)`, the loss that is differentiated. None is
+            the objective itself, with the surrogate derivatives that spiking modules bring, and
+            with the smooth twin of a network of signs.
+        gain: the steepness of the twin's tanh.
+        num_samples: the number K of pairs; this and all that follows as in `LocalES`.
+        sigma: the standard deviation of the perturbations.
+        lam: how much of the correction is added.
+        normalize: take `lam` as a fraction of the length of the surrogate gradient.
+        eps: is added to that length where it is divided by.
+        snr: scale `lam` by the share of signal in the correction.
+        chunk: how many perturbed models exist at a time.
+        mesh: devices that share the evaluations.
+
+    Raises:
+        ValueError: no pair, a sigma that is not above 0; at `init`, a model without trained
+            leaves.
+
+    Example:
+        ```python
+        import jax
+        import optax
+        from bionet import zoo
+        from bionet.experimental.hybrid import SurrogateES
+        from bionet.training import Objective
+
+        recipe = zoo.get("prototypes-local")
+        method = SurrogateES(Objective.of(recipe.problem(seed=0)), optax.adam(1e-3), sigma=0.1)
+        train_state = method.init(recipe.build(), jax.random.key(0))
+        batch = recipe.synthetic_batch(batch_size=16)
+        train_state, metrics = method.step(train_state, batch, jax.random.key(1))
+        print(float(metrics["training_loss"]), float(metrics["cosine"]))
+        ```
+
+    Source:
+        As for `hybrid_gradient`.
+    """
+
+    spec: ClassVar[MethodSpec] = MethodSpec(
+        name="surrogate-es",
+        family="hybrid",
+        summary="Correct a surrogate gradient by what evolution strategies find orthogonal to it.",
+        needs=(
+            "a model with trained leaves",
+            "a differentiable stand-in for the loss",
+            "values of the loss",
+        ),
+        sources=("arXiv:1703.03864",),
+    )
+
+    objective: Objective
+    optimizer: optax.GradientTransformation
+    bulk: Direction
+    pairs: Pairs
+    correction: Correction
+
+    def __init__(
+        self,
+        objective: Objective,
+        optimizer: optax.GradientTransformation | None = None,
+        *,
+        surrogate: Loss | None = None,
+        gain: ArrayLike = 1.0,
+        num_samples: int = 8,
+        sigma: ArrayLike = 0.01,
+        lam: ArrayLike = 0.2,
+        normalize: bool = True,
+        eps: ArrayLike = 1e-8,
+        snr: bool = False,
+        chunk: int | None = None,
+        mesh: Mesh | None = None,
+    ) -> None:
+        self.objective = objective
+        self.optimizer = optax.adam(1e-3) if optimizer is None else optimizer
+        stand_in = TwinLoss(objective, gain) if surrogate is None else surrogate
+        self.bulk = surrogate_direction(stand_in)
+        self.pairs = Pairs("SurrogateES", num_samples, sigma, chunk, mesh)
+        self.correction = Correction("SurrogateES", lam, normalize, eps, snr)
+        self.correction.check_halves("SurrogateES", self.pairs.num_samples)
+
+    def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
+        """The model, and the optimiser's memory of the trained leaves."""
+        return start(self.spec, self.optimizer, model)
+
+    @eqx.filter_jit
+    def step(
+        self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray
+    ) -> tuple[TrainState, dict[str, Array]]:
+        """One step of the optimiser along the corrected gradient.
+
+        Returns:
+            The next state, and the metrics of the correction.
+        """
+        loss = LossOnBatch(self.objective)
+        given = (train_state.model, self.bulk, loss, key, batch)
+        found = corrected(hybrid, self.pairs, self.correction, *given)
+        return descended(self.optimizer, train_state, *found)
+
+    def finish(self, train_state: TrainState) -> PyTree:
+        """The model as it is."""
+        return train_state.model
