@@ -13,19 +13,23 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 RUN := $(VENV)/.ready-to-run-$(VERSION)
 DEV := $(VENV)/.ready-to-check-$(VERSION)
 
-.PHONY: help demo test check lint types layers docs format clean
+.PHONY: help demo evidence test check lint types layers docs format clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo     install bionet into $(VENV) and watch two networks learn without a gradient"
 	@echo "make test     install everything and run the whole test suite (some of it: ARGS='-k word')"
 	@echo "make check    lint, types, layers, docs, then the tests: what CI runs"
+	@echo "make evidence measure every recipe beside its baselines, control and ablation, five seeds"
 	@echo "make format   let ruff rewrite what it can"
 	@echo "make clean    remove the environment, the built site and the caches"
 
 demo: $(RUN)
 	$(BIN)/bionet demo prototypes-local
 	$(BIN)/bionet run classification-local --data digits
+
+evidence: $(RUN)
+	$(BIN)/python research/evidence/run.py
 
 test: $(DEV)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)

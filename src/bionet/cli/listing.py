@@ -41,13 +41,11 @@ def _print_table(specs: list[zoo.RecipeSpec]) -> None:
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
     table.add_column("id", style="bold cyan", no_wrap=True)
-    table.add_column("family", no_wrap=True)
-    table.add_column("method", no_wrap=True)
-    table.add_column("architecture", no_wrap=True)
-    table.add_column("what it shows", ratio=1)
+    table.add_column("method × architecture", min_width=16)
+    table.add_column("what it shows", ratio=1, min_width=20)
     for spec in specs:
-        cells = (spec.id, spec.family, spec.method, spec.architecture, spec.summary)
-        table.add_row(*(Text(cell) for cell in cells))
+        how = f"{spec.method} × {spec.architecture}"
+        table.add_row(*(Text(cell) for cell in (spec.id, how, spec.summary)))
     console = Console(highlight=False)
     console.print(table)
     console.print(f"Try one: bionet demo {specs[0].id}", style="dim", markup=False)

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         config=asdict(recipe.config),
         versions=installed_versions(),
         method=options.method,
-        options={} if recipe.switched is None else asdict(recipe.switched.options),
+        options={} if options.method is None else asdict(recipe.switched.options),
     )
     directory = RunDirectory.create(options.out, plan)
     try:
@@ -67,7 +67,7 @@ def _switched(recipe: Recipe[Any], options: argparse.Namespace) -> Recipe[Any]:
     from bionet.zoo.methods import Switch
 
     defaults = Switch.of(options.method, {}).options
-    chosen = read_settings(defaults, options.options, f"method {options.method!r}")
+    chosen = read_settings(defaults, options.options, f"method {options.method!r}", "--option")
     return recipe.with_method(options.method, **chosen)
 
 

@@ -46,13 +46,16 @@ def fields_of(config: Any) -> list[Field]:
     ]
 
 
-def read_settings(config: Any, words: Sequence[str], owner: str) -> dict[str, Any]:
+def read_settings(
+    config: Any, words: Sequence[str], owner: str, option: str = "--set"
+) -> dict[str, Any]:
     """The values of `field=value` words, each read as the type of its field.
 
     Args:
         config: the config whose fields are meant.
         words: what came after each `--set`; the last one of a field counts.
         owner: whose fields they are, for the messages, such as "recipe 'prototypes-local'".
+        option: what came before each word, for the messages.
 
     Raises:
         UsageError: a word has no "=", a field does not exist, or a value does not fit its type.
@@ -62,7 +65,7 @@ def read_settings(config: Any, words: Sequence[str], owner: str) -> dict[str, An
         name, equals, text = word.partition("=")
         name = name.strip().replace("-", "_")
         if not equals:
-            raise UsageError(f"In {owner}: a setting needs the form field=value; {word!r} came.")
+            raise UsageError(f"Option {option} needs field=value; {word!r} came.")
         if name not in types:
             raise UsageError(f"In {owner}: {unknown('field', name, types)}")
         try:

@@ -150,7 +150,7 @@ def fsdd(
 def synthetic_digits(
     seed: int,
     *,
-    steps: int = 40,
+    steps: int = 60,
     channels: int = 24,
     train: int = 1000,
     validation: int = 300,
@@ -158,9 +158,9 @@ def synthetic_digits(
 ) -> Splits:
     """Draws ten words of four syllables as spikes; what differs is the order of the syllables.
 
-    A syllable is a group of channels that are active together. How long each lasts is drawn anew
-    for every sample and says nothing of the word, so neither do the counts of spikes; and some
-    spikes are noise.
+    A syllable is a group of channels that are active together. How long each lasts, and the silence
+    before it, are drawn anew for every sample and say nothing of the word. So neither do the counts
+    of spikes, nor which channel spikes when; and some spikes are noise.
 
     Args:
         seed: A whole number from 0; the same seed gives the same words and samples.
@@ -176,7 +176,7 @@ def synthetic_digits(
 
     Example:
         >>> synthetic_digits(0).train
-        Split(1000 samples of shape (40, 24))
+        Split(1000 samples of shape (60, 24))
     """
     least = {"steps": 20, "channels": SYLLABLES, "train": 1, "validation": 1, "test": 1}
     given = (steps, channels, train, validation, test)
@@ -204,13 +204,15 @@ def _spoken(
     channels: int,
 ) -> Split:
     labels = rng.integers(0, len(orders), count)
-    usual = steps // (SYLLABLES + 1)
-    lengths = rng.integers(usual // 2 + 1, usual * 3 // 2, (count, SYLLABLES))
-    ends = lengths.cumsum(1)
+    slot = steps // SYLLABLES
+    silences = rng.integers(1, slot * 2 // 3, (count, SYLLABLES))
+    lengths = rng.integers(slot // 5, slot // 2, (count, SYLLABLES))
+    ends = np.stack([silences, lengths], -1).reshape(count, -1).cumsum(1)
     place = (np.arange(steps)[None, :, None] >= ends[:, None]).sum(-1)
-    # After the last syllable there is silence.
-    orders = np.concatenate([orders, np.full((len(orders), 1), -1)], 1)
-    syllable = np.take_along_axis(orders[labels], place, 1)
+    # Silence, a syllable, silence, ..., and after the last syllable silence to the end.
+    heard = np.full((len(orders), 2 * SYLLABLES + 1), -1)
+    heard[:, 1::2] = orders
+    syllable = np.take_along_axis(heard[labels], place, 1)
     group = np.arange(channels) * SYLLABLES // channels
     rate = np.where(syllable[:, :, None] == group, 0.4, 0.02)
     return Split((rng.random(rate.shape) < rate).astype(np.float32), labels)

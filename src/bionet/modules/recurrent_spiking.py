@@ -16,7 +16,7 @@ from jaxtyping import Array, ArrayLike, DTypeLike, Float, PRNGKeyArray
 
 from bionet.modules.cells import AbstractSequenceCell, Shape
 from bionet.modules.parameters import gaussian, width
-from bionet.modules.spikes_through_time import Given, Parts, spikes_through_time, step
+from bionet.modules.spikes_through_time import Parts, spikes_through_time, step
 from bionet.modules.spiking import AbstractNeuron
 
 
@@ -98,7 +98,7 @@ class RecurrentSpiking(AbstractSequenceCell):
         batch = xs.shape[1:-1]
         flat = xs.reshape(len(xs), -1, self.in_features).astype(self.W.dtype)
         rows = jax.tree.map(lambda leaf: leaf.reshape(-1, leaf.shape[-1]), state)
-        spikes, rows = spikes_through_time(Given(self._parts, flat, rows), unroll)
+        spikes, rows = spikes_through_time(self._parts, flat, rows, unroll)
         state = jax.tree.map(lambda leaf: leaf.reshape(*batch, leaf.shape[-1]), rows)
         return spikes.reshape(*xs.shape[:-1], self.features), state
 

@@ -35,7 +35,7 @@ class Parts(NamedTuple):
     neuron: Any
 
 
-class Given(NamedTuple):
+class _Given(NamedTuple):
     """All that gradients are taken for: the layer, its inputs and its first state."""
 
     parts: Parts
@@ -62,15 +62,22 @@ def _current(parts: Parts, driven: Array, spikes: Array) -> Array:
     return current if parts.bias is None else current + parts.bias
 
 
-@eqx.filter_custom_vjp
-def spikes_through_time(given: Given, unroll: int) -> tuple[Float[Array, "time n units"], Any]:
+def spikes_through_time(
+    parts: Parts, xs: Float[Array, "time n inputs"], state: Any, unroll: int = 1
+) -> tuple[Float[Array, "time n units"], Any]:
     """The spikes of every step, and the state after the last.
 
     Args:
-        given: the layer, its inputs and its first state, with a single batch axis.
+        parts: the layer.
+        xs: its inputs, with a single batch axis.
+        state: before the first step.
         unroll: steps per turn of the compiled loop.
     """
+    return _run(_Given(parts, xs, state), unroll)
 
+
+@eqx.filter_custom_vjp
+def _run(given: _Given, unroll: int) -> tuple[Array, Any]:
     def forward(state: Any, driven: Array) -> tuple[Any, Array]:
         spikes, state = step(given.parts, driven, state)
         return state, spikes
@@ -79,8 +86,8 @@ def spikes_through_time(given: Given, unroll: int) -> tuple[Float[Array, "time n
     return spikes, state
 
 
-@spikes_through_time.def_fwd
-def _forward(perturbed: Given, given: Given, unroll: int) -> tuple[tuple[Array, Any], Any]:
+@_run.def_fwd
+def _forward(perturbed: _Given, given: _Given, unroll: int) -> tuple[tuple[Array, Any], Any]:
     del perturbed
     parts, xs, first = given
 
@@ -107,10 +114,10 @@ class _Past(NamedTuple):
     sums: Parts  # W and J turned, (units, inputs)
 
 
-@spikes_through_time.def_bwd
+@_run.def_bwd
 def _backward(
-    kept: tuple[Any, Any], grads: tuple[Any, Any], perturbed: Given, given: Given, unroll: int
-) -> Given:
+    kept: tuple[Any, Any], grads: tuple[Any, Any], perturbed: _Given, given: _Given, unroll: int
+) -> _Given:
     parts, xs, _ = given
     before, last = kept
     learned, fixed = eqx.partition(parts, perturbed.parts)
@@ -150,7 +157,7 @@ def _backward(
         lambda total, leaf: total.astype(leaf.dtype), past.sums._replace(neuron=neuron), learned
     )
     of_parts = sums._replace(W=_transposed(sums.W), J=_transposed(sums.J))
-    return Given(of_parts, None if of_currents is None else of_currents @ parts.W.T, of_state)
+    return _Given(of_parts, None if of_currents is None else of_currents @ parts.W.T, of_state)
 
 
 def _blank(learned: Parts) -> Parts:

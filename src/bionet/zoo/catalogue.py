@@ -125,6 +125,44 @@ FANG_2021 = Reference(
     venue="arXiv:2007.05785",
     url="https://arxiv.org/abs/2007.05785",
 )
+SMITH_2022 = Reference(
+    key="smith2022simplified",
+    title="Simplified State Space Layers for Sequence Modeling",
+    authors=("Jimmy T. H. Smith", "Andrew Warrington", "Scott W. Linderman"),
+    year=2022,
+    venue="arXiv:2208.04933",
+    url="https://arxiv.org/abs/2208.04933",
+)
+CHO_2014 = Reference(
+    key="cho2014learning",
+    title="Learning Phrase Representations using RNN Encoder-Decoder",
+    authors=(
+        "Kyunghyun Cho",
+        "Bart van Merriënboer",
+        "Caglar Gulcehre",
+        "Dzmitry Bahdanau",
+        "Fethi Bougares",
+        "Holger Schwenk",
+        "Yoshua Bengio",
+    ),
+    year=2014,
+    venue="arXiv:1406.1078",
+    url="https://arxiv.org/abs/1406.1078",
+)
+BELLEC_2018 = Reference(
+    key="bellec2018long",
+    title="Long short-term memory and learning-to-learn in networks of spiking neurons",
+    authors=(
+        "Guillaume Bellec",
+        "Darjan Salaj",
+        "Anand Subramoney",
+        "Robert Legenstein",
+        "Wolfgang Maass",
+    ),
+    year=2018,
+    venue="arXiv:1803.09574",
+    url="https://arxiv.org/abs/1803.09574",
+)
 
 SPECS = (
     RecipeSpec(
@@ -324,6 +362,42 @@ SPECS = (
         entry_point="bionet.zoo.recipes.classification_rsnn_hybrid:RECIPE",
         references=(NEFTCI_2019, SALIMANS_2017),
         datasets=("spike-motifs",),
+    ),
+    RecipeSpec(
+        id="language-s5",
+        application="language",
+        method="backprop",
+        architecture="s5",
+        family="first-order",
+        summary="State-space layers predict the next character of a text with a long memory.",
+        entry_point="bionet.zoo.recipes.language_s5:RECIPE",
+        references=(SMITH_2022,),
+        datasets=("grammar", "tinyshakespeare"),
+    ),
+    RecipeSpec(
+        id="language-es",
+        application="language",
+        method="lowrank-es",
+        architecture="gru",
+        family="zeroth-order",
+        summary="A gated recurrent network learns a text by low-rank evolution.",
+        entry_point="bionet.zoo.recipes.language_es:RECIPE",
+        references=(
+            SARKAR_2025,
+            CHO_2014,
+        ),
+        datasets=("grammar", "tinyshakespeare"),
+    ),
+    RecipeSpec(
+        id="speech-rsnn",
+        application="temporal",
+        method="backprop",
+        architecture="adaptive-lif-rnn",
+        family="first-order",
+        summary="Recurrent spiking units with adaptive thresholds tell spoken digits apart.",
+        entry_point="bionet.zoo.recipes.speech_rsnn:RECIPE",
+        references=(BELLEC_2018,),
+        datasets=("synthetic-digits", "fsdd-held-out-speaker", "fsdd"),
     ),
 )
 """Every recipe of this package, in the order in which `bionet list` shows them."""

@@ -175,7 +175,7 @@ def list_recipes(
 
     Example:
         >>> from bionet import zoo
-        >>> [spec.id for spec in zoo.list_recipes(application="prototypes")]
+        >>> [spec.id for spec in zoo.list_recipes(application="prototypes", family="local")]
         ['prototypes-local']
     """
     return REGISTRY.select(
@@ -191,7 +191,7 @@ def names(pattern: str = "*") -> list[str]:
 
     Example:
         >>> from bionet import zoo
-        >>> zoo.names("proto*")
+        >>> zoo.names("proto*local")
         ['prototypes-local']
     """
     found = [id for id in REGISTRY if fnmatchcase(id, pattern.casefold())]

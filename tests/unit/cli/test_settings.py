@@ -52,7 +52,7 @@ class Config:
     ],
 )
 def test_values_are_read_as_the_type_of_the_field(word, value):
-    (read,) = read_settings(Config(), [word], "r").values()
+    (read,) = read_settings(Config(), [word], "recipe 'r'").values()
     assert read == value
     assert type(read) is type(value)
 
@@ -74,13 +74,13 @@ def test_values_that_do_not_fit_are_refused(word, kind, capsys):
     name, _, text = word.partition("=")
     told = f"Field {name!r} of recipe 'r' needs a value of type {kind}; {text!r} came."
     with pytest.raises(UsageError) as caught:
-        read_settings(Config(), [word], "r")
+        read_settings(Config(), [word], "recipe 'r'")
     assert str(caught.value) == told
     assert capsys.readouterr() == ("", "")
 
 
 def test_the_last_setting_counts_and_hyphens_are_underscores():
-    assert read_settings(Config(), ["count=1", "count=2"], "r") == {"count": 2}
+    assert read_settings(Config(), ["count=1", "count=2"], "recipe 'r'") == {"count": 2}
 
 
 def test_comments_come_from_the_source():

@@ -105,7 +105,8 @@ class Correction(eqx.Module):
         g_orth = orthogonal(estimate, unit)
         length, short = norm(g_orth), norm(b)
         # What is left of a vector along b is rounding, which must not be blown up.
-        g_orth = jnp.where(length > _ROUNDING * _unit_of(b) * norm(estimate), g_orth, 0.0)
+        rounding = 16 * jnp.finfo(b.dtype).eps * norm(estimate)
+        g_orth = jnp.where(length <= rounding, 0.0, g_orth)
         length = norm(g_orth)
         nothing = length == 0
         share = _signal_share(orthogonal(halves[0], unit), orthogonal(halves[1], unit), length)
@@ -116,9 +117,6 @@ class Correction(eqx.Module):
         g = jnp.where(lam_eff == 0, b, b + lam_eff * g_orth)
         fraction = jnp.where(short > 0, lam_eff * length / jnp.where(short > 0, short, 1.0), 0.0)
         return Corrected(g, g_orth, lam_eff, share, fraction)
-
-
-_ROUNDING = 16
 
 
 def norm(vector: Vector) -> Scalar:
@@ -152,10 +150,6 @@ def _signal_share(first: Vector, second: Vector, length: Scalar) -> Scalar:
     """
     square = jnp.where(length > 0, length**2, 1.0)
     return jnp.where(length > 0, jnp.clip(dot(first, second) / square, 0.0, 1.0), 0.0)
-
-
-def _unit_of(vector: Vector) -> float:
-    return float(jnp.finfo(vector.dtype).eps)
 
 
 def _not_negative(owner: str, name: str, value: ArrayLike) -> Scalar:

@@ -100,7 +100,7 @@ class LocalES(AbstractMethod):
                 f"{type(local).__name__}. Where there is a gradient, take SurrogateES."
             )
         self.objective, self.local = objective, local
-        self.pairs = Pairs("LocalES", num_samples, sigma, chunk, mesh)
+        self.pairs = Pairs("LocalES", num_samples, sigma, chunk, mesh, check=False)
         self.correction = Correction("LocalES", lam, normalize, eps, snr)
         self.correction.check_halves("LocalES", self.pairs.num_samples)
 

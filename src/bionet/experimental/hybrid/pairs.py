@@ -58,6 +58,8 @@ class Pairs(eqx.Module):
         sigma: the length of a step along a direction of length 1.
         chunk: how many perturbed models exist at a time, an even number; None is all.
         mesh: devices that share them, as `batch_mesh` makes them.
+        check: whether it is an error if every evaluation has failed. What comes back is NaN
+            otherwise; `fit` looks at the weights after each epoch, and then names the step.
 
     Raises:
         ValueError: no pair, a sigma that is not above 0, pairs that chunks or devices do not
@@ -67,6 +69,7 @@ class Pairs(eqx.Module):
     sigma: Float[Array, ""]
     population: Population
     owner: str = eqx.field(static=True)
+    check: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -75,11 +78,13 @@ class Pairs(eqx.Module):
         sigma: ArrayLike,
         chunk: int | None = None,
         mesh: Mesh | None = None,
+        *,
+        check: bool = True,
     ) -> None:
         pairs = width(owner, "num_samples", num_samples)
         self.sigma = positive(owner, "sigma", jnp.asarray(sigma, jnp.result_type(float)))
         self.population = Population(owner, 2 * pairs, chunk, mesh, paired=True)
-        self.owner = owner
+        self.owner, self.check = owner, check
 
     @property
     def num_samples(self) -> int:
@@ -120,17 +125,23 @@ class Pairs(eqx.Module):
 
         sums = self.population.total(share, jnp.arange(self.num_samples))
         known = self.evaluations - sums.failed
-        sentence = (
-            f"{self.owner}: all {self.evaluations} evaluations of the loss were NaN or infinite. "
-            "Look at the loss of the model itself, or lower sigma."
-        )
+        mean = _mean(sums.products.sum(0), sums.counts.sum())
         return Measured(
-            mean=unless(_mean(sums.products.sum(0), sums.counts.sum()), known == 0, sentence),
+            mean=self._known(mean, known == 0),
             halves=_mean(sums.products, sums.counts[:, None]),
             slope=sums.slope,
             loss=_mean(sums.loss, known),
             failed=sums.failed,
         )
+
+    def _known(self, mean: Vector, nothing: Bool[Array, ""]) -> Vector:
+        if not self.check:
+            return jnp.where(nothing, jnp.nan, mean)
+        sentence = (
+            f"{self.owner}: all {self.evaluations} evaluations of the loss were NaN or infinite. "
+            "Look at the loss of the model itself, or lower sigma."
+        )
+        return unless(mean, nothing, sentence)
 
     def _sums(
         self,

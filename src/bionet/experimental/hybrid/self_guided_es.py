@@ -93,7 +93,7 @@ class SelfGuidedES(AbstractMethod):
         self.objective = objective
         self.optimizer = optax.adam(1e-3) if optimizer is None else optimizer
         self.bulk = surrogate_direction(TwinLoss(objective)) if bulk is None else bulk
-        self.pairs = Pairs("SelfGuidedES", num_samples, sigma, chunk, mesh)
+        self.pairs = Pairs("SelfGuidedES", num_samples, sigma, chunk, mesh, check=False)
         self.correction = Correction("SelfGuidedES", lam, normalize, eps, snr)
         self.correction.check_halves("SelfGuidedES", self.pairs.num_samples - 1)
 

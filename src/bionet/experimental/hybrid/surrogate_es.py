@@ -101,7 +101,7 @@ class SurrogateES(AbstractMethod):
         self.optimizer = optax.adam(1e-3) if optimizer is None else optimizer
         stand_in = TwinLoss(objective, gain) if surrogate is None else surrogate
         self.bulk = surrogate_direction(stand_in)
-        self.pairs = Pairs("SurrogateES", num_samples, sigma, chunk, mesh)
+        self.pairs = Pairs("SurrogateES", num_samples, sigma, chunk, mesh, check=False)
         self.correction = Correction("SurrogateES", lam, normalize, eps, snr)
         self.correction.check_halves("SurrogateES", self.pairs.num_samples)
 

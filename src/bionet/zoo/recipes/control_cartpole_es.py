@@ -77,9 +77,14 @@ def synthetic(
 
 # The world.
 
-GRAVITY, CART, POLE, HALF_LENGTH, FORCE, DT = 9.8, 1.0, 0.1, 0.5, 10.0, 0.02
-LIMITS = jnp.array([2.4, jnp.inf, 12 * 2 * jnp.pi / 360, jnp.inf])
-SEEN = jnp.array([2.4, 3.0, 0.2, 3.0])  # what of each number the policy sees as 1
+GRAVITY = 9.8
+CART = 1.0  # kg
+POLE = 0.1  # kg
+HALF_LENGTH = 0.5  # m
+FORCE = 10.0  # N
+DT = 0.02  # s
+LIMITS = np.array([2.4, np.inf, np.radians(12), np.inf], np.float32)
+SEEN = np.array([2.4, 3.0, 0.2, 3.0], np.float32)  # what of each number the policy sees as 1
 
 
 def push(world: Float[Array, "n 4"], right: Float[Array, " n"]) -> Float[Array, "n 4"]:

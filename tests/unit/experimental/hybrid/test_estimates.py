@@ -10,7 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet.experimental.hybrid import es_gradient, hybrid_gradient, sges_gradient
+from bionet.experimental.hybrid.correction import Correction
+from bionet.experimental.hybrid.estimators import es, hybrid, self_guided
+from bionet.experimental.hybrid.pairs import Pairs
 
 SIGMAS = (0.01, 0.1, 1.0)
 
@@ -24,22 +26,28 @@ def squares(rows):
 
 
 @pytest.fixture(scope="module")
-def drawn(bowl, height, along, keys):
-    """`drawn(gradient, K, **options)(sigmas, bulk)`: estimates by sigma and key."""
+def drawn(bowl, height, keys):
+    """`drawn(estimator, K, **options)(sigmas, bulk)`: estimates by sigma and key.
 
-    def make(kind, num_samples, **options):
-        given = () if kind is es_gradient else (along,)
-        settings = options | {"num_samples": num_samples}
+    The estimators themselves, without the checks, so that what is compiled can be kept.
+    """
+
+    def make(estimator, num_samples, **options):
+        correction = Correction("test", **{"lam": 1.0, "normalize": False} | options)
+        pairs = Pairs("test", num_samples, 1.0, check=False)
 
         def one(key, sigma, batch):
-            return kind(bowl.model, *given, height, key, batch=batch, sigma=sigma, **settings)
+            wide = eqx.tree_at(lambda pairs: pairs.sigma, pairs, sigma)
+            loss = lambda theta: height(theta, *batch)  # noqa: E731
+            if estimator is es:
+                return es(wide, bowl.model, loss, key)[0]
+            return estimator(wide, correction, bowl.model, batch[2], loss, key)[0]
 
         by_key = jax.vmap(one, in_axes=(0, None, None))
         run = eqx.filter_jit(jax.vmap(by_key, in_axes=(None, 0, None)))
 
         def draw(sigmas=SIGMAS, bulk=bowl.bulk):
-            *shape, _ = bowl.batch
-            batch = (*shape, jnp.asarray(bulk, jnp.float32))
+            batch = (*bowl.batch[:2], jnp.asarray(bulk, jnp.float32))
             return np.asarray(run(keys, jnp.asarray(sigmas), batch), float)
 
         return draw
@@ -51,7 +59,7 @@ def drawn(bowl, height, along, keys):
 def test_the_plain_estimate_keeps_its_law_whatever_sigma_is(bowl, drawn, num_samples):
     d, gradient = len(bowl.theta), bowl.gradient
     excess = 1 + (d + 1) / num_samples
-    for rows in drawn(es_gradient, num_samples)():
+    for rows in drawn(es, num_samples)():
         error = 4 * np.sqrt((excess - 1) * squares(gradient) / len(rows))
         assert np.linalg.norm(rows.mean(0) - gradient) < error
         assert squares(rows).mean() == pytest.approx(excess * squares(gradient), rel=0.15)
@@ -62,7 +70,7 @@ def test_the_plain_estimate_keeps_its_law_whatever_sigma_is(bowl, drawn, num_sam
 @pytest.fixture(scope="module")
 def guided(drawn):
     """Twelve pairs beside the guide's."""
-    return drawn(sges_gradient, 13)
+    return drawn(self_guided, 13)
 
 
 class TestGuided:
@@ -91,21 +99,25 @@ class TestGuided:
 
     def test_one_pair_alone_is_the_slope(self, bowl, drawn):
         unit = bowl.bulk / np.linalg.norm(bowl.bulk)
-        rows = drawn(sges_gradient, 1)((0.1,))[0]
+        rows = drawn(self_guided, 1)((0.1,))[0]
         wanted = np.broadcast_to(bowl.gradient @ unit * unit, rows.shape)
         np.testing.assert_allclose(rows, wanted, rtol=1e-2)
 
 
 def test_the_correction_pays_if_only_its_share_of_signal_is_taken(bowl, drawn):
-    """Eight pairs in twelve dimensions: raw, the orthogonal part is mostly noise."""
+    """Eight pairs in twelve dimensions: raw, the orthogonal part is mostly noise.
+
+    The gradient's part along the direction, of length a, adds to the noise across it.
+    """
     gradient, unit = bowl.gradient, bowl.bulk / np.linalg.norm(bowl.bulk)
     rest = gradient - gradient @ unit * unit
     errors, angles = {}, {}
     for snr in (False, True):
-        rows = drawn(hybrid_gradient, 8, lam=1.0, normalize=False, snr=snr)((0.1,))[0]
+        rows = drawn(hybrid, 8, snr=snr)((0.1,))[0]
         np.testing.assert_allclose(rows @ unit, np.linalg.norm(bowl.bulk), rtol=1e-3)
         errors[snr] = squares(rows - bowl.bulk - rest).mean() / squares(rest)
         angles[snr] = cosines(rows, gradient).mean()
-    assert errors[False] == pytest.approx(12 / 8, rel=0.15)
+    ratio = (gradient @ unit) ** 2 / squares(rest)
+    assert errors[False] == pytest.approx((11 * ratio + 12) / 8, rel=0.15)
     assert errors[True] < 0.6 * errors[False]
     assert angles[True] > cosines(bowl.bulk, gradient)

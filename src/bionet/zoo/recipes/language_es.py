@@ -1,0 +1,208 @@
+"""How far does evolution get on text, with a gated recurrent network and losses alone?
+
+A small gated recurrent network (GRU: Cho et al., 2014, arXiv:1406.1078) predicts the next
+character, trained by low-rank evolution (Sarkar et al., 2025, arXiv:2511.16652): the members of a population
+differ from the mean by matrices of rank one, and nothing but their losses is looked at. By default
+it reads a drawn grammar of nested brackets with fillers between; `tinyshakespeare`, a megabyte
+of plays, is read from a file. Each window begins with an empty memory.
+
+What to expect: more than bigrams guess, since the network counts fillers, and less than the same
+data give to backprop (`language-s5`), whose gradient knows each weight's part. Without its
+recurrence (the ablation) it sees one character. The frozen control trains the readout alone.
+
+The loss is the mean cross-entropy of the next character, in nats. The metric is the share of
+characters that are guessed right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from bionet.datasets import Parts
+from bionet.datasets.text import (
+    BRACKETS,
+    LETTERS,
+    counted_floors,
+    floor_of,
+    grammar_optimum,
+    make_grammar,
+    tinyshakespeare,
+)
+from bionet.modules.cells import Synapses
+from bionet.training.lowrank_es import LowRankES
+from bionet.training.objective import Objective
+from bionet.zoo.recipe import Recipe
+
+CHARACTERS = {"grammar": len(BRACKETS), "tinyshakespeare": len(LETTERS)}
+
+
+@dataclass(frozen=True)
+class Config:
+    """All numbers of the recipe; the defaults are for the grammar."""
+
+    dataset: str = "grammar"  # drawn; or tinyshakespeare, from a file
+    window: int = 32  # characters that are read at a time
+    sequences: int = 512  # of the grammar, to train on
+    units: int = 24  # gated units
+    recurrent: bool = True  # False empties the memory before each character
+    rank: int = 1  # of the noise in each weight matrix
+    population: int = 128  # networks that are judged in each generation
+    chunk: int | None = None  # networks that are judged at a time; None is all
+    sigma: float = 0.05  # standard deviation of the noise in each weight
+    learning_rate: float = 0.05  # of Adam at the start; it falls to zero along a cosine
+    batch_size: int = 16  # windows that all networks of a generation are judged on
+    epochs: int = 4  # passes over the training windows
+
+
+PRESETS = {
+    "tinyshakespeare": {
+        "units": 64,
+        "population": 1024,
+        "chunk": 256,
+        "learning_rate": 0.02,
+        "batch_size": 32,
+        "epochs": 1,
+    }
+}
+TRAINING_TEXT = {"tinyshakespeare": 953_854}
+
+
+# Data: windows of character ids, and the same one character later.
+
+
+def data(config: Config, seed: int) -> Parts:
+    """The text, whose split is the same for all seeds, or the grammar, drawn from the seed."""
+    if config.dataset == "grammar":
+        return make_grammar(seed, window=config.window, train=config.sequences)
+    return tinyshakespeare(window=config.window)
+
+
+def synthetic(
+    config: Config, key: PRNGKeyArray, batch_size: int
+) -> tuple[Int[Array, "batch time"], Int[Array, "batch time"]]:
+    """A text of random characters, each followed by itself or the next one."""
+    first, more = jax.random.split(key)
+    characters = CHARACTERS[config.dataset]
+    start = jax.random.randint(first, (batch_size, 1), 0, characters, jnp.int32)
+    steps = jax.random.bernoulli(more, 0.5, (batch_size, config.window)).astype(jnp.int32)
+    text = jnp.concatenate([start, start + jnp.cumsum(steps, 1)], 1) % characters
+    return text[:, :-1], text[:, 1:]
+
+
+def baselines(config: Config, parts: Parts) -> dict[str, float]:
+    """The share that counting guesses of the test text, and of the grammar the optimum."""
+    floors = counted_floors(parts, CHARACTERS[config.dataset])
+    names = ("most frequent character", "bigram", "trigram")
+    found = {name: floor.accuracy for name, floor in zip(names, floors, strict=True)}
+    if config.dataset == "grammar":
+        best = floor_of(grammar_optimum(parts.test.x), parts.test.y)
+        found["who knows the grammar (optimum)"] = best.accuracy
+    return found
+
+
+# Model: characters -> gated recurrent units -> a score per character.
+
+
+@final
+class Reader(eqx.Module):
+    """Reads characters and scores the next one, at each place of a window."""
+
+    embedding: Float[Array, "characters gates"]
+    J: Float[Array, "units gates"]
+    bias: Float[Array, " gates"]
+    readout: Synapses
+    recurrent: bool = eqx.field(static=True)
+
+    def __init__(self, config: Config, key: PRNGKeyArray) -> None:
+        into, between, out = jax.random.split(key, 3)
+        n, characters = config.units, CHARACTERS[config.dataset]
+        self.embedding = jax.random.normal(into, (characters, 3 * n))
+        self.J = jax.random.normal(between, (n, 3 * n)) / n**0.5
+        self.bias = jnp.zeros(3 * n)
+        self.readout = Synapses(n, characters, out)
+        self.recurrent = config.recurrent
+
+    def __call__(self, ids: Int[Array, "n time"]) -> Float[Array, "n time characters"]:
+        """A score for each character as the next one."""
+        seen = jax.nn.one_hot(ids.T, len(self.embedding)) @ self.embedding + self.bias
+
+        def step(
+            memory: Float[Array, "n units"], driven: Float[Array, "n gates"]
+        ) -> tuple[Float[Array, "n units"], Float[Array, "n units"]]:
+            if not self.recurrent:
+                memory = jnp.zeros_like(memory)
+            keep, reset, new = jnp.split(driven, 3, -1)
+            of_keep, of_reset, of_new = jnp.split(memory @ self.J, 3, -1)
+            keep, reset = jax.nn.sigmoid(keep + of_keep), jax.nn.sigmoid(reset + of_reset)
+            memory = keep * memory + (1 - keep) * jnp.tanh(new + reset * of_new)
+            return memory, memory
+
+        blank = jnp.zeros((len(ids), len(self.J)))
+        return jnp.swapaxes(self.readout(jax.lax.scan(step, blank, seen)[1])[0], 0, 1)
+
+
+def network(config: Config, key: PRNGKeyArray) -> Reader:
+    """The untrained network."""
+    return Reader(config, key)
+
+
+def predict(
+    model: Reader, x: Int[Array, "n time"], key: PRNGKeyArray
+) -> Float[Array, "n time characters"]:
+    """A score per character as the next one."""
+    return model(x)
+
+
+# Objective and method.
+
+
+def nats(outputs: Float[Array, "n time characters"], y: Int[Array, "n time"]) -> Float[Array, ""]:
+    """The mean cross-entropy of the next character."""
+    return optax.softmax_cross_entropy_with_integer_labels(outputs, y).mean()
+
+
+def guessed(
+    outputs: Float[Array, "n time characters"], y: Int[Array, "n time"]
+) -> Float[Array, ""]:
+    """The share of characters that are guessed right."""
+    return jnp.mean(outputs.argmax(-1) == y)
+
+
+def trainer(config: Config) -> LowRankES:
+    """Low-rank ES with Adam."""
+    characters = TRAINING_TEXT.get(config.dataset)
+    count = config.sequences if characters is None else (characters - 1) // config.window
+    steps = max(config.epochs * (count // config.batch_size), 1)
+    return LowRankES(
+        Objective(predict, nats),
+        rank=config.rank,
+        population=config.population,
+        sigma=config.sigma,
+        chunk=config.chunk,
+        optimizer=optax.adam(optax.cosine_decay_schedule(config.learning_rate, steps)),
+    )
+
+
+RECIPE = Recipe(
+    id="language-es",
+    defaults=Config(),
+    presets=PRESETS,
+    data=data,
+    network=network,
+    trainer=trainer,
+    predictor=lambda config: predict,
+    objective=lambda config: nats,
+    score=guessed,
+    synthetic=synthetic,
+    baselines=baselines,
+    readout=lambda model: model.readout,
+    ablation={"recurrent": False},
+    ablated="the memory from character to character",
+)

@@ -1,0 +1,104 @@
+"""Sounds become spikes at levels, and words differ in nothing but their order."""
+
+from __future__ import annotations
+
+import io
+import wave
+import zipfile
+
+import numpy as np
+import pytest
+
+from bionet.datasets import DataError, nearest_class_mean
+from bionet.datasets.filter_bank import band_energies, crossings
+from bionet.datasets.sources import VARIABLE
+from bionet.datasets.speech import _packed, _recordings, fsdd, spike_counts, synthetic_digits
+
+
+def tone(frequency: float) -> np.ndarray:
+    return 1000 * np.sin(2 * np.pi * frequency * np.arange(4000) / 8000)
+
+
+def test_a_tone_is_loudest_in_its_band_and_warping_moves_it() -> None:
+    energies = band_energies([tone(500), tone(2000)], steps=20)
+    assert energies.shape == (2, 20, 16)
+    assert 0 <= energies.min() < energies.max() <= 1
+    low, high = energies[:, 5].argmax(-1)
+    assert low < high
+    assert band_energies([tone(2000)], steps=20, warp=1.3)[0, 5].argmax() < high
+    with pytest.raises(ValueError, match="warp must be above 0, but 0 came"):
+        band_energies([tone(500)], warp=0)
+
+
+def test_silence_is_no_error_and_makes_no_spike() -> None:
+    assert crossings(band_energies([np.zeros(10)], steps=5)).sum() == 0
+
+
+def test_a_spike_is_where_a_level_is_crossed() -> None:
+    spikes = crossings(np.array([[[0.5], [0.7], [0.7], [0.1]]]), (0.4, 0.6))
+    # For each level: rising, falling.
+    np.testing.assert_array_equal(
+        spikes[0], [[1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0], [0, 1, 0, 1]]
+    )
+
+
+def test_words_belong_to_their_seed_and_counting_tells_nothing() -> None:
+    first, again, other = (synthetic_digits(seed, train=400, test=400) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first.train.x, again.train.x)
+    assert not np.array_equal(first.train.x, other.train.x)
+    assert set(np.unique(first.train.x)) == {0.0, 1.0}
+    assert set(first.test.y) == set(range(10))
+    answers = nearest_class_mean(spike_counts(first.train), first.test.x.sum(1))
+    assert np.mean(answers == first.test.y) < 0.2
+    with pytest.raises(ValueError, match="channels must be a multiple of 4, but 22 came"):
+        synthetic_digits(0, channels=22)
+
+
+def archive_of(names: list[str]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for length, name in enumerate(names, start=3):
+            sound = io.BytesIO()
+            with wave.open(sound, "wb") as file:
+                file.setparams((1, 2, 8000, 0, "NONE", ""))
+                file.writeframes(np.arange(length, dtype="<i2").tobytes())
+            archive.writestr(f"some-folder/recordings/{name}.wav", sound.getvalue())
+    return packed.getvalue()
+
+
+def test_the_published_archive_is_sorted_into_both_parts() -> None:
+    raw = archive_of(["1_theo_0", "0_george_12", "0_george_7", "2_george_5", "1_george_4"])
+    train = _recordings(_packed(raw, test=False), origin="here")
+    assert list(train.index) == [7, 12, 5]
+    assert list(train.labels) == [0, 0, 2]
+    assert [len(sound) for sound in train.audio] == [5, 4, 6]
+    test = _recordings(_packed(raw, test=True), origin="here")
+    assert list(test.speaker) == [0, 4]
+
+
+def test_foreign_bytes_are_refused() -> None:
+    with pytest.raises(DataError, match="here is no archive of recordings"):
+        _recordings(b"nothing", origin="here")
+    with pytest.raises(DataError, match="What was sent is no archive of recordings"):
+        _packed(b"nothing", test=True)
+    packed = _packed(archive_of(["1_theo_0"]), test=True)
+    with pytest.raises(DataError, match="here has been altered, or is another data set"):
+        _recordings(packed, origin="here", sha256="0" * 64)
+
+
+def test_an_unknown_speaker_is_told_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"No speaker is named 'Theo'.*'theo'"):
+        fsdd(held_out="Theo")
+    with pytest.raises(ValueError, match="warps needs one factor at least"):
+        fsdd(warps=())
+
+
+def test_a_held_out_speaker_is_in_no_other_part(real_data) -> None:
+    if not (real_data / "fsdd").is_dir():
+        pytest.skip(f"needs the spoken digits under {VARIABLE}")
+    splits = fsdd(held_out="theo", steps=10, bands=2, download=False)
+    assert splits.validation is not None
+    sizes = [len(part) for part in (splits.train, splits.validation, splits.test)]
+    assert sizes == [2250, 250, 500]
+    assert splits.test.x.shape == (500, 10, 12)
+    assert np.bincount(splits.test.y).tolist() == [50] * 10

@@ -1,0 +1,116 @@
+"""Text comes in windows one character apart, and counting gets as far as it should."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+from bionet.datasets import DataError, Part, Parts
+from bionet.datasets.readers import decode_text
+from bionet.datasets.sources import VARIABLE
+from bionet.datasets.text import (
+    BRACKETS,
+    LETTERS,
+    counted_floors,
+    encoded,
+    floor_of,
+    grammar_optimum,
+    make_grammar,
+    tinyshakespeare,
+    windows,
+)
+
+
+def test_targets_are_the_next_characters() -> None:
+    part = windows(np.arange(11, dtype=np.int32), 5)
+    np.testing.assert_array_equal(part.x, [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]])
+    np.testing.assert_array_equal(part.y, part.x + 1)
+
+
+@pytest.mark.parametrize("window", [0, 11, -1])
+def test_a_window_that_does_not_fit_is_refused(window: int) -> None:
+    told = f"window must be 1 to 10 for a text of 11 characters, but {window} came."
+    with pytest.raises(ValueError, match=re.escape(told)):
+        windows(np.arange(11, dtype=np.int32), window)
+
+
+def test_a_strange_character_is_named() -> None:
+    with pytest.raises(ValueError, match="holds the character '#', which is none of the 65"):
+        encoded("a#", LETTERS)
+
+
+def test_altered_text_is_refused() -> None:
+    with pytest.raises(DataError, match="here has been altered, or is another data set"):
+        decode_text(b"abc", origin="here", sha256="0" * 64)
+    with pytest.raises(DataError, match="here is no ASCII text"):
+        decode_text(b"ab\xff", origin="here")
+
+
+def test_brackets_of_the_grammar_match() -> None:
+    pairs = dict(zip(")]}>", "([{<", strict=True))
+    for ids in make_grammar(3, window=90, train=50).train.x:
+        text = "".join(BRACKETS[i] for i in ids)
+        assert re.fullmatch(r"([^.]\.\.)+", text)
+        still_open: list[str] = []
+        for character in text.replace(".", ""):
+            if character in pairs:
+                assert still_open.pop() == pairs[character]
+            else:
+                still_open.append(character)
+            assert len(still_open) <= 3
+
+
+def test_a_seed_gives_one_grammar_and_each_part_its_own() -> None:
+    first, again, other = (make_grammar(seed, train=30) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.train.x, again.train.x)
+    assert not np.array_equal(first.train.x, other.train.x)
+    assert not np.array_equal(first.train.x, first.test.x[:30])
+    assert make_grammar(1, train=5, validation=0).validation is None
+    with pytest.raises(ValueError, match="fillers must be 0 or more, but -1 came"):
+        make_grammar(0, fillers=-1)
+
+
+def test_the_optimum_gives_true_chances_and_is_above_counting() -> None:
+    task = make_grammar(0)
+    chances = grammar_optimum(task.test.x)
+    np.testing.assert_allclose(chances.sum(-1), 1.0)
+    best = floor_of(chances, task.test.y)
+    # No bracket has more than two things to hesitate between, so the optimum is finite.
+    assert math.isfinite(best.nats)
+    unigram, bigram, trigram = counted_floors(task, len(BRACKETS))
+    assert unigram.nats > bigram.nats > trigram.nats > best.nats + 0.2
+    assert trigram.accuracy < best.accuracy - 0.1
+
+
+def test_floors_of_a_text_worked_by_hand() -> None:
+    # abab...: a follows b always. Bigrams know it, up to their smoothing; unigrams are at half.
+    ids = np.arange(401, dtype=np.int32) % 2
+    part = windows(ids, 20)
+    unigram, bigram = counted_floors(Parts(part, None, part, "turns"), 2, (1, 2))
+    assert unigram.nats == pytest.approx(math.log(2), abs=1e-6)
+    assert bigram.accuracy == 1.0
+    assert bigram.nats == pytest.approx(-math.log(201 / 202), abs=1e-9)
+
+
+def test_a_trigram_sees_no_further_than_its_window() -> None:
+    part = Part(np.zeros((3, 1), np.int32), np.ones((3, 1), np.int32))
+    bigram, trigram = counted_floors(Parts(part, None, part, "short"), 2, (2, 3))
+    assert bigram == trigram
+
+
+def test_shakespeare_is_cut_in_order_and_has_known_floors(
+    real_data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not (real_data / "tinyshakespeare").is_dir():
+        pytest.skip(f"needs Tiny Shakespeare under {VARIABLE}")
+    parts = tinyshakespeare(window=100, validation=10_000, download=False)
+    assert parts.validation is not None
+    assert [len(part.x) for part in (parts.train, parts.validation, parts.test)] == [9938, 99, 1115]
+    assert "".join(LETTERS[i] for i in parts.train.x[0, :13]) == "First Citizen"
+    floors = counted_floors(parts, len(LETTERS), (1, 2))
+    assert [floor.nats for floor in floors] == pytest.approx([3.35, 2.51], abs=0.02)
+    with pytest.raises(ValueError, match="validation must be 0 to"):
+        tinyshakespeare(validation=2_000_000, download=False)

@@ -1,0 +1,142 @@
+"""The hybrids as methods: against the methods that they are made of, and on small tasks."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from bionet.experimental.hybrid import LocalES, SelfGuidedES, SurrogateES, local_direction
+from bionet.training.contrastive import Contrastive
+from bionet.training.error_phase import ErrorPhase
+from bionet.training.gradient import Gradient
+from bionet.training.objective import Objective
+from bionet.training.readout import FreeReadout, ReadoutHinge
+from bionet.training.two_phase import TwoPhase
+
+KEY = jax.random.key(1)
+KINDS = {"LocalES": LocalES, "SurrogateES": SurrogateES, "SelfGuidedES": SelfGuidedES}
+HINGE = ReadoutHinge(2.0)
+STEPS = 40
+
+
+@pytest.fixture(scope="module")
+def objective(one_hidden):
+    return Objective(FreeReadout(one_hidden.state, 3), HINGE)
+
+
+@pytest.fixture(scope="module")
+def local(one_hidden):
+    return TwoPhase(
+        one_hidden.state,
+        optimizer=optax.adamw(0.125),
+        clamped=3,
+        free=3,
+        edge_rates={(1, 0): 0.5},
+        edge_decays={(1, 1): 0.25},
+    )
+
+
+@eqx.filter_jit
+def run(method, train_state, batch, keys):
+    """Steps on one batch, and the losses that were met."""
+    arrays, static = eqx.partition(train_state, eqx.is_array)
+
+    def body(carry, key):
+        state, told = method.step(eqx.combine(carry, static), batch, key)
+        return eqx.filter(state, eqx.is_array), told
+
+    arrays, told = jax.lax.scan(body, arrays, keys)
+    return eqx.combine(arrays, static), told
+
+
+def trained(method, model, batch):
+    return run(method, method.init(model, KEY), batch, jax.random.split(KEY, STEPS))
+
+
+def made(kind, objective, local, lam):
+    options = {"num_samples": 16, "sigma": 0.2, "lam": lam}
+    if kind is LocalES:
+        return LocalES(objective, local, snr=True, **options)
+    bulk = {} if kind is SurrogateES else {"bulk": local_direction(local)}
+    return kind(objective, optax.adam(0.03), **bulk, **options)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_it_lowers_its_own_loss(kind, one_hidden, objective, local):
+    """On the six samples of a network of signs, which has no gradient."""
+    method = made(kind, objective, local, 0.8)
+    network, batch = one_hidden.orchestrator, (one_hidden.x, one_hidden.y)
+    state, told = trained(method, network, batch)
+    before, after = (
+        float(objective(model, batch, KEY)) for model in (network, method.finish(state))
+    )
+    assert after < 0.7 * before
+    assert told["training_loss"][-5:].mean() < 0.7 * told["training_loss"][0]
+    assert np.array_equal(told["evaluations"], np.full(STEPS, 32.0))
+
+
+def test_with_lam_zero_it_is_the_local_method_bit_by_bit(one_hidden, objective, local, same_bits):
+    """Its optimiser, its rates and its decays included."""
+    network, batch = one_hidden.orchestrator, (one_hidden.x, one_hidden.y)
+    found, told = trained(made(LocalES, objective, local, 0.0), network, batch)
+    expected, alone = trained(local, network, batch)
+    same_bits(*(eqx.filter(state, eqx.is_array) for state in (found, expected)))
+    assert set(alone) < set(told)
+
+
+def test_any_local_method_will_do(one_hidden, objective):
+    network, batch = one_hidden.orchestrator, (one_hidden.x, one_hidden.y)
+    for kind, known in ((ErrorPhase, "taught"), (Contrastive, "moved")):
+        method = LocalES(objective, kind(one_hidden.state))
+        _, told = eqx.filter_eval_shape(method.step, method.init(network, KEY), batch, KEY)
+        assert {known, "training_loss", "correction_fraction"} < set(told)
+
+
+def test_with_lam_zero_it_is_gradient_descent_of_the_loss():
+    mlp = eqx.nn.MLP(5, 3, width_size=4, depth=1, activation=jnp.tanh, key=KEY)
+    objective = Objective(lambda model, x, key: jax.vmap(model)(x), HINGE)
+    rng = np.random.default_rng(0)
+    batch = tuple(jnp.asarray(np.sign(rng.normal(size=(8, n))), jnp.float32) for n in (5, 3))
+    optimizer = optax.sgd(0.1)
+    hybrid = SurrogateES(objective, optimizer, lam=0.0, num_samples=1)
+    found, expected = (
+        trained(method, mlp, batch, 2)[0].model
+        for method in (hybrid, Gradient(objective, optimizer))
+    )
+    pairs = zip(*(jax.tree.leaves(eqx.filter(m, eqx.is_array)) for m in (found, expected)))
+    for left, right in pairs:
+        np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-5)
+
+
+def test_only_a_local_method_is_one(objective, says):
+    sentence = (
+        "LocalES: local needs a method with local rules, such as TwoPhase, got Gradient. Where "
+        "there is a gradient, take SurrogateES."
+    )
+    with says(TypeError, sentence):
+        LocalES(objective, Gradient(objective))
+
+
+def test_what_the_local_method_refuses_is_refused(one_hidden, objective, says):
+    local = TwoPhase(one_hidden.state, edge_rates={(5, 0): 1.0})
+    with says(ValueError, "TwoPhase: edge_rates names (5, 0)"):
+        LocalES(objective, local).init(one_hidden.orchestrator, KEY)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"num_samples": 0}, "num_samples needs a positive int, got 0."),
+        ({"sigma": 0.0}, "sigma needs to be above 0 and finite, got 0.0."),
+        ({"lam": -1.0}, "lam needs to be 0 or more and finite, got -1.0."),
+        ({"chunk": 5}, "chunk needs an even number"),
+        ({"num_samples": 1, "snr": True}, "snr compares two halves of the random pairs"),
+    ],
+)
+def test_bad_numbers_are_refused(kind, options, sentence, objective, local, says):
+    given = (objective, local) if kind is LocalES else (objective,)
+    with says(ValueError, f"{kind.__name__}: {sentence}"):
+        kind(*given, **options)
