@@ -45,7 +45,7 @@ class Arm(NamedTuple):
 def task() -> Task:
     """Spike trains whose channels fire a little more often in some classes than in others."""
     rng = np.random.default_rng(0)
-    rates = 0.02 + 0.04 * rng.uniform(size=(CLASSES, INPUTS))
+    rates = 0.03 + 0.02 * rng.uniform(size=(CLASSES, INPUTS))
 
     def drawn(examples: int) -> tuple[np.ndarray, np.ndarray]:
         y = rng.integers(CLASSES, size=examples)

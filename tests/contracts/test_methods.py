@@ -15,6 +15,7 @@ import optax
 import pytest
 
 import bionet
+from bionet.experimental.hybrid import LocalES, SelfGuidedES, SurrogateES
 from bionet.modules.recurrent import RecurrentDiscrete
 from bionet.modules.trained import trained_mask
 from bionet.training.batches import ArrayBatches, Examples
@@ -85,8 +86,19 @@ BUILDERS: dict[type[AbstractMethod], Callable[[Any], AbstractMethod]] = {
     Evolution: lambda network: Evolution(settled(network), population=4, optimizer=optax.sgd(1.0)),
     LowRankES: lambda network: LowRankES(settled(network), population=4, sigma=0.5),
     RandomSearch: lambda network: RandomSearch(settled(network), population=4, sigma=0.5),
+    LocalES: lambda network: LocalES(
+        settled(network),
+        TwoPhase(network.state, optimizer=optax.adam(0.25), clamped=2, free=2),
+        num_samples=2,
+        sigma=0.5,
+    ),
+    SurrogateES: lambda network: SurrogateES(OBJECTIVE, optax.adam(0.25), num_samples=2),
+    SelfGuidedES: lambda network: SelfGuidedES(OBJECTIVE, optax.adam(0.25), num_samples=2),
 }
-BINARY = {TwoPhase, Contrastive, ErrorPhase, FrozenHidden, Evolution, LowRankES, RandomSearch}
+BINARY = {
+    *(TwoPhase, Contrastive, ErrorPhase, FrozenHidden),
+    *(Evolution, LowRankES, RandomSearch, LocalES),
+}
 MODELS: dict[type[AbstractMethod], tuple[Any, Callable[..., Any]]] = {
     Storage: (
         RecurrentDiscrete(3, 0.0, 1.0, KEY),

@@ -29,8 +29,8 @@ def run(options: argparse.Namespace) -> int:
     recipe = zoo.get(plan.recipe)
     recipe = recipe.replace(**{name: _frozen(value) for name, value in plan.config.items()})
     if plan.method is not None:
-        options = {name: _frozen(value) for name, value in plan.options.items()}
-        recipe = recipe.with_method(plan.method, **options)
+        chosen = {name: _frozen(value) for name, value in plan.options.items()}
+        recipe = recipe.with_method(plan.method, **chosen)
     plan = _with_epochs(directory, plan, options.epochs)
     _warn_of_versions(plan)
     return train(recipe, plan, directory, resume=True)

@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     spec = zoo.REGISTRY[options.id]
     recipe = spec.load().on(options.data)
     recipe = recipe.replace(**read_settings(recipe.config, options.settings, f"recipe {spec.id!r}"))
-    recipe = _switched(recipe, options)
+    recipe, chosen = _switched(recipe, options)
     plan = Plan(
         recipe=spec.id,
         dataset=recipe.config.dataset,
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         config=asdict(recipe.config),
         versions=installed_versions(),
         method=options.method,
-        options={} if options.method is None else asdict(recipe.switched.options),
+        options=chosen,
     )
     directory = RunDirectory.create(options.out, plan)
     try:
@@ -59,16 +59,20 @@ def run(options: argparse.Namespace) -> int:
         raise
 
 
-def _switched(recipe: Recipe[Any], options: argparse.Namespace) -> Recipe[Any]:
+def _switched(
+    recipe: Recipe[Any], options: argparse.Namespace
+) -> tuple[Recipe[Any], dict[str, Any]]:
+    """The recipe with the method that was asked for, and every option of that method."""
     if options.method is None:
         if options.options:
             raise UsageError("Option --option sets what --method takes; give --method too.")
-        return recipe
+        return recipe, {}
     from bionet.zoo.methods import Switch
 
     defaults = Switch.of(options.method, {}).options
-    chosen = read_settings(defaults, options.options, f"method {options.method!r}", "--option")
-    return recipe.with_method(options.method, **chosen)
+    owner = f"method {options.method!r}"
+    chosen = asdict(defaults) | read_settings(defaults, options.options, owner, "--option")
+    return recipe.with_method(options.method, **chosen), chosen
 
 
 def train(recipe: Recipe[Any], plan: Plan, directory: RunDirectory, *, resume: bool = False) -> int:

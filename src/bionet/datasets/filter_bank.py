@@ -83,7 +83,8 @@ def crossings(
 
 def _bands(rate: int, bands: int, warp: float) -> Float32[np.ndarray, "frequencies bands"]:
     """Triangles that overlap by half, at equal distances on the mel scale."""
-    mel = np.linspace(*(1127 * np.log1p(f / 700) for f in (_LOWEST, _HIGHEST)), bands + 2)
+    low, high = (1127 * np.log1p(frequency / 700) for frequency in (_LOWEST, _HIGHEST))
+    mel = np.linspace(low, high, bands + 2)
     corners = warp * 700 * np.expm1(mel / 1127)
     frequencies = np.fft.rfftfreq(_FRAME, 1 / rate)[:, None]
     low, middle, high = corners[:-2], corners[1:-1], corners[2:]

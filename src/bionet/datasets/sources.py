@@ -2,7 +2,7 @@
 
 Files are looked for in the folder that `BIONET_DATA` names, then in the user's cache,
 and only then downloaded into that cache, by pooch. `$BIONET_DATA/mnist/` holds MNIST,
-`$BIONET_DATA/fashion_mnist/` Fashion-MNIST; files may be gzipped or not. What is
+`$BIONET_DATA/fashion_mnist/` Fashion-MNIST, and so on; files may be gzipped or not. What is
 downloaded is checked before it takes its name in the cache, and whatever is read is
 checked again. Nothing is downloaded at import, nor where `download=False`.
 """

@@ -65,7 +65,7 @@ class Recordings(NamedTuple):
     audio: Sequence[np.ndarray]
     labels: Int[np.ndarray, " n"]
     speaker: Int[np.ndarray, " n"]
-    index: Int[np.ndarray, " n"]
+    take: Int[np.ndarray, " n"]
 
 
 def fsdd(
@@ -159,8 +159,8 @@ def synthetic_digits(
     """Draws ten words of four syllables as spikes; what differs is the order of the syllables.
 
     A syllable is a group of channels that are active together. How long each lasts, and the silence
-    before it, are drawn anew for every sample and say nothing of the word. So neither do the counts
-    of spikes, nor which channel spikes when; and some spikes are noise.
+    before it, are drawn anew for every sample and say nothing of the word, so neither do the counts
+    of spikes; some spikes are noise. Which channel spikes when does tell, though not surely.
 
     Args:
         seed: A whole number from 0; the same seed gives the same words and samples.
@@ -229,7 +229,7 @@ def _recordings(
     try:
         with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
             held = {name: stored[name].astype(dtype) for name, dtype in _CHECKED}
-    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, TypeError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{origin} is no archive of recordings ({error}). {remedy}") from error
     found = hashlib.sha256(b"".join(held[name].tobytes() for name, _ in _CHECKED)).hexdigest()
     if sha256 is not None and found != sha256:

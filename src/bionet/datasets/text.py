@@ -7,8 +7,8 @@ file: nested brackets of several kinds, with fillers behind each, so that the br
 closed is out of sight of bigrams and trigrams and has to be remembered.
 
 What counting reaches is the floor of every model here. Counted on the training text, unigrams,
-bigrams and trigrams need about 3.3, 2.5 and 2.1 nats per character of Tiny Shakespeare's test
-text.
+bigrams and trigrams need about 3.35, 2.51 and 2.19 nats per character of Tiny Shakespeare's test
+text, in windows of 128 characters.
 """
 
 from __future__ import annotations
@@ -140,15 +140,17 @@ def make_grammar(
         if whole_number(name, value) < bound:
             raise ValueError(f"{name} must be {bound} or more, but {value} came.")
     streams = np.random.SeedSequence(checked_seed(seed)).spawn(3)
-    drawn = [
-        _nested(np.random.default_rng(stream), count, window + 1, fillers)
-        for stream, count in zip(streams, (train, validation, test), strict=True)
-    ]
-    parts = [Part(ids[:, :-1], ids[:, 1:]) if len(ids) else None for ids in drawn]
-    trained, held, tested = parts
-    assert trained is not None
-    assert tested is not None
-    return Parts(trained, held, tested, name="grammar")
+
+    def part(stream: np.random.SeedSequence, count: int) -> Part:
+        ids = _nested(np.random.default_rng(stream), count, window + 1, fillers)
+        return Part(ids[:, :-1], ids[:, 1:])
+
+    return Parts(
+        train=part(streams[0], train),
+        validation=part(streams[1], validation) if validation else None,
+        test=part(streams[2], test),
+        name="grammar",
+    )
 
 
 def _nested(
@@ -263,9 +265,9 @@ def counted_floors(parts: Parts, characters: int, orders: Sequence[int] = (1, 2,
     chances = np.full((*seen.shape, characters), 1.0 / characters)
     floors = {}
     for order in range(1, max(orders) + 1):
-        known = x.shape[1] - max(order - 2, 0)
-        if known < 1:
-            break
+        if x.shape[1] < order - 1:  # No window knows so many characters.
+            floors[order] = floors[order - 1]
+            continue
         before, asked = _contexts(x, order - 1, characters), _contexts(seen, order - 1, characters)
         counts = np.zeros((characters ** (order - 1), characters))
         np.add.at(counts, (before, y[:, -before.shape[1] :]), 1.0)

@@ -191,7 +191,8 @@ def frozen_control(
             found.append(FrozenControl(model, hidden, ridge, scores, {}))
     best = max(found, key=lambda control: control.validation[problem.metric_name])
     if refit is not None:
-        method = FrozenHidden(state, steps=steps, hidden=best.hidden, ridge=best.ridge)
+        hidden: Hidden = "dynamics" if best.hidden == "dynamics" else "feed-forward"
+        method = FrozenHidden(state, steps=steps, hidden=hidden, ridge=best.ridge)
         gathered = _gathered(replace(problem, train=refit), method, key)
         best = replace(best, model=method.finish(gathered))
     if problem.test is None:

@@ -235,7 +235,7 @@ def _frozen(task: Task, o: Ridge) -> AbstractMethod:
 
 
 def _evolution(task: Task, o: Strategy) -> Evolution:
-    own = {"optimizer": o.made()} if takes_optimizer(o.strategy) else {}
+    own: dict[str, Any] = {"optimizer": o.made()} if takes_optimizer(o.strategy) else {}
     return Evolution(
         task.objective,
         o.strategy,

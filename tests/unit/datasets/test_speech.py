@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import wave
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def archive_of(names: list[str]) -> bytes:
 def test_the_published_archive_is_sorted_into_both_parts() -> None:
     raw = archive_of(["1_theo_0", "0_george_12", "0_george_7", "2_george_5", "1_george_4"])
     train = _recordings(_packed(raw, test=False), origin="here")
-    assert list(train.index) == [7, 12, 5]
+    assert list(train.take) == [7, 12, 5]
     assert list(train.labels) == [0, 0, 2]
     assert [len(sound) for sound in train.audio] == [5, 4, 6]
     test = _recordings(_packed(raw, test=True), origin="here")
@@ -93,7 +94,7 @@ def test_an_unknown_speaker_is_told_the_nearest() -> None:
         fsdd(warps=())
 
 
-def test_a_held_out_speaker_is_in_no_other_part(real_data) -> None:
+def test_a_held_out_speaker_is_in_no_other_part(real_data: Path) -> None:
     if not (real_data / "fsdd").is_dir():
         pytest.skip(f"needs the spoken digits under {VARIABLE}")
     splits = fsdd(held_out="theo", steps=10, bands=2, download=False)

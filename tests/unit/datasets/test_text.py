@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -101,9 +102,7 @@ def test_a_trigram_sees_no_further_than_its_window() -> None:
     assert bigram == trigram
 
 
-def test_shakespeare_is_cut_in_order_and_has_known_floors(
-    real_data, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_shakespeare_is_cut_in_order_and_has_known_floors(real_data: Path) -> None:
     if not (real_data / "tinyshakespeare").is_dir():
         pytest.skip(f"needs Tiny Shakespeare under {VARIABLE}")
     parts = tinyshakespeare(window=100, validation=10_000, download=False)

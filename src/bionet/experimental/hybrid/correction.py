@@ -113,7 +113,7 @@ class Correction(eqx.Module):
         lam_eff = self.lam * share if self.snr else self.lam
         if self.normalize:
             lam_eff = lam_eff * short / jnp.where(nothing, 1.0, length)
-        lam_eff = jnp.where(nothing, 0.0, lam_eff).astype(b.dtype)
+        lam_eff = jnp.where(nothing | (self.lam == 0), 0.0, lam_eff).astype(b.dtype)
         g = jnp.where(lam_eff == 0, b, b + lam_eff * g_orth)
         fraction = jnp.where(short > 0, lam_eff * length / jnp.where(short > 0, short, 1.0), 0.0)
         return Corrected(g, g_orth, lam_eff, share, fraction)

@@ -1,14 +1,14 @@
 """How far does evolution get on text, with a gated recurrent network and losses alone?
 
 A small gated recurrent network (GRU: Cho et al., 2014, arXiv:1406.1078) predicts the next
-character, trained by low-rank evolution (Sarkar et al., 2025, arXiv:2511.16652): the members of a population
-differ from the mean by matrices of rank one, and nothing but their losses is looked at. By default
-it reads a drawn grammar of nested brackets with fillers between; `tinyshakespeare`, a megabyte
-of plays, is read from a file. Each window begins with an empty memory.
+character, trained by low-rank evolution (Sarkar et al., 2025, arXiv:2511.16652): the members of a
+population differ from the mean by matrices of rank one, and nothing but their losses is looked at.
+By default it reads a drawn grammar of nested brackets with fillers between; `tinyshakespeare`, a
+megabyte of plays, is read from a file. Each window begins with an empty memory.
 
-What to expect: more than bigrams guess, since the network counts fillers, and less than the same
-data give to backprop (`language-s5`), whose gradient knows each weight's part. Without its
-recurrence (the ablation) it sees one character. The frozen control trains the readout alone.
+What to expect: more than bigrams guess, since the network counts fillers and remembers brackets.
+Without its recurrence (the ablation) it sees one character. The frozen control trains the readout
+alone. Backprop on the same network is `--method backprop`.
 
 The loss is the mean cross-entropy of the next character, in nats. The metric is the share of
 characters that are guessed right.

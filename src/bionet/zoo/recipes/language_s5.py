@@ -7,8 +7,8 @@ megabyte of plays, is read from a file. Each window begins with an empty memory.
 
 What to expect: on the grammar more than bigrams and trigrams guess, near the optimum, which knows
 the grammar and all that is open. Without its state-space layers (the ablation) the network sees
-one character and is a bigram. The frozen control trains the readout alone, of random state-space
-layers, which remember a good deal already.
+one character and is a bigram. The frozen control trains the readout alone, behind
+state-space layers that stay at their random start.
 
 The loss is the mean cross-entropy of the next character, in nats. The metric is the share of
 characters that are guessed right.
@@ -122,9 +122,11 @@ class Block(eqx.Module):
 
     def __init__(self, config: Config, key: PRNGKeyArray) -> None:
         inner, outer = jax.random.split(key)
-        n, steps = config.units, {"shortest": config.shortest, "longest": config.longest}
+        n, s5 = config.units, None
+        if config.memory:
+            s5 = S5(n, config.poles, inner, shortest=config.shortest, longest=config.longest)
         self.norm = eqx.nn.LayerNorm(n)
-        self.layer = S5(n, config.poles, inner, **steps) if config.memory else None
+        self.layer = s5
         self.gate = eqx.nn.Linear(n, 2 * n, key=outer)
 
     def __call__(self, xs: Float[Array, "time n units"]) -> Float[Array, "time n units"]:

@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -75,7 +76,7 @@ def synthetic(
     drawn, noise = jax.random.split(key)
     y = jax.random.rademacher(drawn, (batch_size, config.units), float)
     flips = jax.random.bernoulli(noise, config.flip, y.shape)
-    return jax.numpy.where(flips, -y, y), y
+    return jnp.where(flips, -y, y), y
 
 
 def baselines(config: Config, parts: Parts) -> dict[str, float]:
@@ -92,7 +93,10 @@ def baselines(config: Config, parts: Parts) -> dict[str, float]:
         "Hebb's rule": activity,
         "nearest stored pattern (optimum)": nearest,
     }
-    return {name: float(recalled(answer, wanted)) for name, answer in answers.items()}
+    return {
+        name: float(recalled(jnp.asarray(answer), jnp.asarray(wanted)))
+        for name, answer in answers.items()
+    }
 
 
 # Model, objective and method.

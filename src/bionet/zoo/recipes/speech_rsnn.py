@@ -1,14 +1,14 @@
 """Can spiking units with a memory tell spoken digits apart, even of a voice never heard?
 
 One layer of leaky integrate-and-fire units with adaptive thresholds and recurrent weights (Bellec
-et al., 2018, arXiv:1803.09574) hears a digit as spikes and is trained by backprop through time with a
-surrogate derivative. The data sets are ten words made of the same four syllables (drawn, the
-default), and spoken digits from files, `fsdd` in its official split and
-`fsdd-held-out-speaker`, where the test is a speaker who is in no other part.
+et al., 2018, arXiv:1803.09574) hears a digit as spikes and is trained by backprop through time with
+a surrogate derivative. The data sets are ten words made of the same four syllables (drawn, the
+default), and spoken digits from files: `fsdd` in its official split, and `fsdd-held-out-speaker`,
+where the test is a speaker who is in no other part.
 
 What to expect: on the drawn words the class mean of spike counts is at chance, since nothing but
-the order tells them apart; the network needs its recurrence for them (the ablation has none), and
-training it: the frozen control solves the readout of a random layer.
+the order tells them apart, and the network does better with its recurrence than without (the
+ablation). The frozen control solves the readout of a random layer.
 
 The loss is the mean softmax cross-entropy of the readout of the mean spikes.
 """

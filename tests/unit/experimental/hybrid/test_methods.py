@@ -101,12 +101,10 @@ def test_with_lam_zero_it_is_gradient_descent_of_the_loss():
     batch = tuple(jnp.asarray(np.sign(rng.normal(size=(8, n))), jnp.float32) for n in (5, 3))
     optimizer = optax.sgd(0.1)
     hybrid = SurrogateES(objective, optimizer, lam=0.0, num_samples=1)
-    found, expected = (
-        trained(method, mlp, batch, 2)[0].model
-        for method in (hybrid, Gradient(objective, optimizer))
-    )
-    pairs = zip(*(jax.tree.leaves(eqx.filter(m, eqx.is_array)) for m in (found, expected)))
-    for left, right in pairs:
+    methods = (hybrid, Gradient(objective, optimizer))
+    models = [trained(method, mlp, batch)[0].model for method in methods]
+    leaves = [jax.tree.leaves(eqx.filter(model, eqx.is_array)) for model in models]
+    for left, right in zip(*leaves, strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-5)
 
 
