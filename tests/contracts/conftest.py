@@ -27,6 +27,7 @@ from bionet.modules.recurrent_convolution import RecurrentDiscrete2D
 from bionet.modules.reshaping import Reshaped
 from bionet.modules.softmax import SoftmaxReadout
 from bionet.modules.sparse import SparseFullyConnected, SparseRecurrentDiscrete
+from bionet.modules.surrogates import Surrogate
 from bionet.modules.tanh import RecurrentTanh
 from bionet.orchestrators.grouped import GroupedOrchestrator
 from bionet.orchestrators.nested import NestedNetwork
@@ -34,6 +35,8 @@ from bionet.orchestrators.sequential import SequentialOrchestrator
 from bionet.orchestrators.stacked import StackedOrchestrator
 from bionet.orchestrators.synchronous import SynchronousOrchestrator
 from bionet.states.sequential import SequentialState
+from bionet.training.surrogate import SurrogateLayer
+from bionet.training.twin import SmoothLayer
 
 BATCH = 6
 
@@ -99,6 +102,22 @@ MODULES = {
         FrozenAdapter,
         lambda key, dtype="float32": frozen(FullyConnected(5, 7, 1.5, 0.75, key, dtype=dtype)),
         (5,),
+        (7,),
+    ),
+    "SmoothLayer": ModuleCase(
+        SmoothLayer,
+        lambda key, dtype="float32": SmoothLayer(
+            RecurrentDiscrete(7, 0.5, 0.75, key, dtype=dtype), jnp.asarray(2.0, dtype)
+        ),
+        (7,),
+        (7,),
+    ),
+    "SurrogateLayer": ModuleCase(
+        SurrogateLayer,
+        lambda key, dtype="float32": SurrogateLayer(
+            RecurrentDiscrete(7, 0.5, 0.75, key, dtype=dtype), Surrogate("arctan", dtype=dtype)
+        ),
+        (7,),
         (7,),
     ),
     "FrozenLayer": ModuleCase(

@@ -34,6 +34,7 @@ from bionet.training.problem import Problem
 from bionet.training.random_search import RandomSearch
 from bionet.training.readout import FreeReadout, ReadoutHinge, accuracy
 from bionet.training.storage import Recall, Storage
+from bionet.training.surrogate import SurrogateGradient
 from bionet.training.two_phase import TwoPhase
 
 KEY = jax.random.key(0)
@@ -79,6 +80,7 @@ BUILDERS: dict[type[AbstractMethod], Callable[[Any], AbstractMethod]] = {
     ),
     FrozenHidden: lambda network: FrozenHidden(network.state, steps=2, ridge=1.0),
     Gradient: lambda network: Gradient(OBJECTIVE, optax.adam(0.25)),
+    SurrogateGradient: lambda network: SurrogateGradient(OBJECTIVE, optax.adam(0.25)),
     FeedbackAlignment: lambda network: FeedbackAlignment(OBJECTIVE, optax.adam(0.25)),
     DirectFeedbackAlignment: lambda network: DirectFeedbackAlignment(OBJECTIVE, optax.adam(0.25)),
     FrozenReadout: lambda network: FrozenReadout(LINEAR, ridge=1.0),

@@ -127,7 +127,7 @@ def fsdd(
     audio = [*parts[0].audio, *parts[1].audio]
     labels, speaker, index = (
         np.concatenate([getattr(part, name) for part in parts]).astype(np.int32)
-        for name in ("labels", "speaker", "index")
+        for name in ("labels", "speaker", "take")
     )
     early = index < _OFFICIAL_TEST
     if held_out is None:

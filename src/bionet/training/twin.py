@@ -47,7 +47,7 @@ class SmoothLayer(AbstractLayer):
 
     def __init__(self, inner: AbstractLayer, gain: ArrayLike = 1.0) -> None:
         self.inner, self.needs_key = inner, inner.needs_key
-        self.gain = jnp.asarray(gain, jnp.float32)
+        self.gain = jnp.asarray(gain)
         self.sender_shape, self.receiver_shape = inner.sender_shape, inner.receiver_shape
 
     def __call__(self, x: Array, rng: PRNGKeyArray | None = None) -> Array:

@@ -262,6 +262,7 @@ def _search(task: Task, o: Search) -> RandomSearch:
 
 
 def _local_es(task: Task, o: LocalCorrected) -> LocalES:
+    task.settling("local-es")
     local = task.own
     if not isinstance(local, AbstractLocalMethod):
         local = _two_phase(task, Settling())

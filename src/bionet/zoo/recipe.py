@@ -156,7 +156,7 @@ class Recipe(Generic[C]):
             ```python
             from bionet import zoo
 
-            recipe = zoo.get("prototypes-local").with_method("backprop", learning_rate=3e-3)
+            recipe = zoo.get("classification-dfa").with_method("backprop", learning_rate=3e-3)
             print(recipe.fit(epochs=2, progress=False).verdict())
             ```
         """

@@ -16,7 +16,7 @@ from bionet.training.method import AbstractMethod
 from bionet.zoo.methods import METHODS, OPTIMIZERS, Descent, Switch
 
 KEY = jax.random.key(0)
-BINARY = {"two-phase", "error-phase", "contrastive"}
+BINARY = {"two-phase", "error-phase", "contrastive", "local-es"}
 MLP = {"feedback-alignment", "dfa"}
 SMALL = {"population": 4}
 

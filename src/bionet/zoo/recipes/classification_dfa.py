@@ -6,7 +6,7 @@ Nøkland, 2016, arXiv:1609.01596), on handwritten digits: the small set of sciki
 MNIST and Fashion-MNIST from files. No layer waits for the one above it.
 
 What to expect: more than the frozen control, whose two hidden layers stay at their random start,
-and a little less than backprop on the same network (`--method backprop`).
+and, on the small digits, about what backprop reaches on the same network (`--method backprop`).
 
 The loss is the mean softmax cross-entropy of the readout.
 """

@@ -7,7 +7,7 @@ and Fashion-MNIST from files. The forward weights turn towards the feedback whil
 `bionet.training.alignment` measures it.
 
 What to expect: more than the frozen control, whose two hidden layers stay at their random start,
-and a little less than backprop on the same network (`--method backprop`).
+and, on the small digits, about what backprop reaches on the same network (`--method backprop`).
 
 The loss is the mean softmax cross-entropy of the readout.
 """
