@@ -200,6 +200,7 @@ SPECS = (
             SALIMANS_2017,
         ),
         datasets=("prototypes",),
+        expected=(Band("accuracy", 0.94, 0.98, 5, EVIDENCE, "prototypes"),),
     ),
     RecipeSpec(
         id="classification-hybrid",
@@ -214,6 +215,7 @@ SPECS = (
             SALIMANS_2017,
         ),
         datasets=("digits", "mnist", "fashion-mnist"),
+        expected=(Band("accuracy", 0.93, 0.98, 5, EVIDENCE, "digits"),),
     ),
     RecipeSpec(
         id="classification-rsnn",
