@@ -363,11 +363,12 @@ class TestDemo:
 def lines(recipe):
     """What `research/evidence/run.py` has measured of the recipe as it is now."""
     path = Path(__file__).parents[2] / "research" / "evidence" / f"{recipe.id}.jsonl"
-    found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    if not path.exists():
+        pytest.skip("nothing has been measured of the recipe")
     now = json.loads(json.dumps(asdict(recipe.config), default=str))
+    found = [json.loads(line) for line in path.read_text().splitlines()]
     found = [line for line in found if line["config"] == now]
-    if not found:
-        pytest.skip("nothing has been measured of the recipe as it is now")
+    assert found, "its config has changed since it was measured: run `make evidence`"
     return found
 
 

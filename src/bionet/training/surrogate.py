@@ -13,13 +13,15 @@ from typing import Any, ClassVar, final
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import optax
 from jaxtyping import Array, ArrayLike, PRNGKeyArray, PyTree
 
-from bionet.modules.interfaces import AbstractLayer
+from bionet.modules.interfaces import AbstractLayer, reversed_sign
 from bionet.modules.surrogates import Surrogate
+from bionet.modules.trained import partition_trained
 from bionet.training.gradient import Gradient
-from bionet.training.method import AbstractMethod, MethodSpec, TrainState
+from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.objective import Objective
 from bionet.training.twin import SIGNS
 
@@ -65,8 +67,7 @@ class SurrogateLayer(AbstractLayer):
         """What the rule inside adds."""
         if not self.inner.trained():
             return {}
-        gradient = self.inner.backward(x, y, y_hat, gate)
-        return {"inner": jax.tree.map(lambda g: -g if eqx.is_inexact_array(g) else g, gradient)}
+        return {"inner": reversed_sign(self.inner.backward(x, y, y_hat, gate))}
 
 
 @final
@@ -141,12 +142,12 @@ class SurrogateGradient(AbstractMethod):
 
         stop = (*SIGNS, SurrogateLayer)
         model = jax.tree.map(wrapped, model, is_leaf=lambda node: isinstance(node, stop))
-        if not jax.tree.leaves(eqx.filter(model, eqx.is_inexact_array)):
-            raise ValueError(
-                f"The method 'surrogate' needs {self.spec.needs[0]}, but a model of type "
-                f"{type(model).__name__} came. Take a model that has it, or another method."
-            )
-        return self.descent.init(model, key)
+        learning, _ = partition_trained(model)
+        if not jax.tree.leaves(learning):
+            raise unmet(self.spec, self.spec.needs[0], model)
+        # Not by `descent.init`, which would make a smooth twin of the signs inside.
+        memory = self.descent.optimizer.init(learning)
+        return TrainState(model, memory, jnp.zeros((), jnp.int32))
 
     def step(
         self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray

@@ -47,7 +47,7 @@ class SmoothLayer(AbstractLayer):
 
     def __init__(self, inner: AbstractLayer, gain: ArrayLike = 1.0) -> None:
         self.inner, self.needs_key = inner, inner.needs_key
-        self.gain = jnp.asarray(gain)
+        self.gain = jnp.array(gain)  # of its own: an epoch works in the arrays of a model
         self.sender_shape, self.receiver_shape = inner.sender_shape, inner.receiver_shape
 
     def __call__(self, x: Array, rng: PRNGKeyArray | None = None) -> Array:

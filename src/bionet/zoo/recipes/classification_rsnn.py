@@ -171,6 +171,7 @@ def trainer(config: Config) -> SurrogateGradient:
     return SurrogateGradient(Objective(predict, readout_cross_entropy), optax.adam(rate))
 
 
+@functools.lru_cache(maxsize=32)  # the same functions, so that they compile once
 def linear(config: Config) -> LinearReadout:
     """Where the readout is: it hears the averaged, low-passed spikes."""
     import haiku as hk
