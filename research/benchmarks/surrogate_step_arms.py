@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 TIME, BATCH, INPUTS, UNITS, CLASSES = 100, 128, 128, 128, 10
-BATCHES, HELD_OUT = 8, 512
+BATCHES, HELD_OUT = 8, 4096
 LEAK, SLOPE, RATE = 0.9, 25.0, 2e-3
 
 

@@ -1,4 +1,4 @@
-"""Matrix products whose operands may be narrower than their result.
+"""Matrix products whose operands may be narrower than their result, or are very few.
 
 Units in {-1, +1} are exact in bfloat16, so a product with them loses nothing on their
 side; what is lost is what the weights lose when they are narrowed for the product. The
@@ -75,3 +75,18 @@ def _split(W: Array) -> tuple[Array, ...]:
 def _rounded(W: Array) -> Array:
     """`W` rounded to bfloat16, by a step that no compiler takes for superfluous."""
     return jax.lax.reduce_precision(W, exponent_bits=8, mantissa_bits=7)
+
+
+FEW = 4
+
+
+def few_by_many(x: Float[Array, "*batch d"], W: Float[Array, "d k"]) -> Float[Array, "*batch k"]:
+    """`x @ W`, where a handful of inputs is multiplied out.
+
+    That becomes one loop with whatever stands before and behind it. A product is a call of its
+    own, and under `vmap` over the members of a population a call for each of them, which takes
+    longer than multiplying so few numbers does.
+    """
+    if len(W) > FEW:
+        return x @ W
+    return functools.reduce(operator.add, (x[..., i, None] * W[i] for i in range(len(W))))

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, DTypeLike, Float, PRNGKeyArray
 
+from bionet._core.products import few_by_many
 from bionet.modules.parameters import gaussian, width
 
 State = Any
@@ -101,7 +102,7 @@ class Synapses(AbstractSequenceCell):
         self, x: Float[Array, "*batch inputs"], state: tuple[()] = ()
     ) -> tuple[Float[Array, "*batch units"], tuple[()]]:
         """The currents that `x` makes, and the empty state."""
-        current = x @ self.W
+        current = few_by_many(x, self.W)
         return (current if self.bias is None else current + self.bias), state
 
     def over_time(

@@ -78,31 +78,32 @@ def spikes_through_time(
 
 @eqx.filter_custom_vjp
 def _run(given: _Given, unroll: int) -> tuple[Array, Any]:
-    def forward(state: Any, driven: Array) -> tuple[Any, Array]:
-        spikes, state = step(given.parts, driven, state)
-        return state, spikes
-
-    state, spikes = lax.scan(forward, given.state, given.xs @ given.parts.W, unroll=unroll)
-    return spikes, state
+    last, (spikes, _) = _ahead(given, unroll, keep=False)
+    return spikes, last
 
 
 @_run.def_fwd
 def _forward(perturbed: _Given, given: _Given, unroll: int) -> tuple[tuple[Array, Any], Any]:
     del perturbed
+    last, (spikes, before) = _ahead(given, unroll, keep=True)
+    return (spikes, last), (before, last)
+
+
+def _ahead(given: _Given, unroll: int, *, keep: bool) -> tuple[Any, tuple[Array, Any]]:
+    """The last state, the spikes of all steps, and the state before each if it is to be kept."""
     parts, xs, first = given
 
     def run(inputs: Array, driven: Callable[[Array], Array]) -> Any:
         def forward(state: Any, given: Array) -> tuple[Any, tuple[Array, Any]]:
             spikes, after = step(parts, driven(given), state)
-            return after, (spikes, state)
+            return after, (spikes, state if keep else None)
 
         return lax.scan(forward, first, inputs, unroll=unroll)
 
-    last, (spikes, before) = lax.platform_dependent(
+    return lax.platform_dependent(
         cpu=lambda: run(xs, lambda x: x @ parts.W),
         default=lambda: run(xs @ parts.W, lambda driven: driven),
     )
-    return (spikes, last), (before, last)
 
 
 class _Past(NamedTuple):

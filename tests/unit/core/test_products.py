@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet._core.products import OPERANDS, product
+from bionet._core.products import FEW, OPERANDS, few_by_many, product
 from bionet.modules.fully_connected import FrozenFullyConnected, FullyConnected
 from bionet.modules.recurrent import RecurrentDiscrete
 from bionet.rules.perceptron import margin_perceptron
@@ -73,3 +73,21 @@ def test_an_unknown_kind_is_named_with_the_nearest(kind, says):
     sentence = f"{named}: No kind of operands is named 'bfloat'. Did you mean 'bfloat16'"
     with says(ValueError, sentence):
         make(kind, "bfloat")
+
+
+@pytest.mark.parametrize("inputs", [1, 3, 4, 5])
+def test_few_inputs_give_the_product(inputs):
+    rng = np.random.default_rng(0)
+    x, W = rng.normal(size=(2, 6, inputs)), rng.normal(size=(inputs, 3))
+    found = few_by_many(jnp.asarray(x, jnp.float32), jnp.asarray(W, jnp.float32))
+    assert found.dtype == jnp.float32
+    np.testing.assert_allclose(found, x @ W, rtol=1e-5, atol=1e-6)
+
+
+def test_few_inputs_are_multiplied_out_and_many_are_not():
+    def program(inputs):
+        x, W = jnp.ones((6, inputs)), jnp.ones((inputs, 3))
+        return str(jax.make_jaxpr(few_by_many)(x, W))
+
+    assert "dot_general" not in program(FEW)
+    assert "dot_general" in program(FEW + 1)
