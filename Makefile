@@ -30,6 +30,7 @@ demo: $(RUN)
 
 evidence: $(RUN)
 	$(BIN)/python research/evidence/run.py
+	$(BIN)/python research/evidence/publish.py
 
 test: $(DEV)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)

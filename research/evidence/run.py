@@ -2,40 +2,34 @@
 
     python research/evidence/run.py                     every recipe, five seeds (or: make evidence)
     python research/evidence/run.py classification-dfa  these alone
+    python research/evidence/run.py speech-rsnn --dataset fsdd-held-out-speaker
     python research/evidence/run.py --table             what is there, without running
 
-A line of JSON per seed goes to `ID.jsonl`: the metrics on the test split after the last epoch, of
-the recipe, of its frozen control, of its baselines and of its ablation, with the configuration
-and its hash. A line whose configuration has been run is not run again. The bands and margins
-in `bionet.zoo.catalogue` come from these lines, and the tests hold them against each other.
+A line of JSON per seed goes to `ID.jsonl`, on another data set to `ID.DATASET.jsonl`: the metrics
+on the test split after the last epoch, of the recipe, of its frozen control, of its baselines and
+of its ablation, with the configuration and its hash. A line whose configuration has been run is not
+run again. `publish.py` makes the bands and margins of the specs out of these lines, and the tests
+hold them against each other.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import hashlib
 import json
 import platform
 import time
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import scipy.stats
+from lines import Line, config_hash, lines_of, measured, path_of
 
 from bionet import zoo
 
-HERE = Path(__file__).parent
-SEEDS = range(5)
-
-
-def config_hash(recipe: Any) -> str:
-    """The hash of everything that the recipe's config says."""
-    text = json.dumps(dataclasses.asdict(recipe.config), sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+SEEDS = 5
 
 
 def one(recipe: Any, seed: int) -> dict[str, Any]:
@@ -62,16 +56,6 @@ def one(recipe: Any, seed: int) -> dict[str, Any]:
     return line | {"python": platform.python_version(), "device": str(jax.devices()[0])}
 
 
-def lines_of(id: str) -> list[dict[str, Any]]:
-    """The lines that are there for the recipe as it is now."""
-    path = HERE / f"{id}.jsonl"
-    if not path.exists():
-        return []
-    found = [json.loads(line) for line in path.read_text().splitlines()]
-    now = config_hash(zoo.get(id))
-    return [line for line in found if line["config_hash"] == now]
-
-
 def interval(values: list[float]) -> str:
     """The mean in per cent and its 95 % bootstrap interval over seeds."""
     mean = 100 * float(np.mean(values))
@@ -83,16 +67,15 @@ def interval(values: list[float]) -> str:
 
 
 def table(ids: list[str]) -> None:
-    """Prints a row per recipe, in per cent of its metric."""
-    print("| recipe | seeds | metric | reached | frozen control | ablation | baselines |")
-    print("|---|---|---|---|---|---|---|")
-    for id in ids:
-        lines = lines_of(id)
-        if not lines:
+    """Prints a row per recipe and data set, in per cent of its metric."""
+    print("| recipe | data | seeds | metric | reached | frozen control | ablation | baselines |")
+    print("|---|---|---|---|---|---|---|---|")
+    for id, dataset, lines in measured():
+        if id not in ids:
             continue
         metric = lines[0]["metric"]
 
-        def column(name: str, lines: list = lines, metric: str = metric) -> str:
+        def column(name: str, lines: list[Line] = lines, metric: str = metric) -> str:
             values = [line[name][metric] for line in lines if line[name]]
             return interval(values) if values else "none"
 
@@ -100,30 +83,36 @@ def table(ids: list[str]) -> None:
             f"{name} {100 * np.mean([line['baselines'][name] for line in lines]):.1f}"
             for name in lines[0]["baselines"]
         )
-        cells = [id, str(len(lines)), metric, column("metrics"), column("control")]
+        cells = [id, dataset, str(len(lines)), metric, column("metrics"), column("control")]
         print(f"| {' | '.join([*cells, column('ablation'), rules])} |")
+
+
+def run(id: str, dataset: str | None, seeds: int) -> None:
+    """Adds the lines that are missing."""
+    recipe: Any = zoo.get(id).on(dataset)
+    data = recipe.config.dataset
+    done = {line["seed"] for line in lines_of(id, data)}
+    for seed in sorted({*range(seeds)} - done):
+        began = time.perf_counter()
+        line = one(recipe, seed)
+        with path_of(id, data).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        took = time.perf_counter() - began
+        print(f"{id} on {data}, seed {seed}: {line['metrics']}, {took:.0f} s", flush=True)
 
 
 def main() -> None:
     """Runs what is missing, or prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Measures recipes beside what they have to beat.")
     parser.add_argument("ids", nargs="*", help="recipes; all of the package without any")
     parser.add_argument("--table", action="store_true", help="print what is there")
-    parser.add_argument("--seeds", type=int, default=len(SEEDS), help="how many, from 0")
+    parser.add_argument("--dataset", help="instead of the recipe's own")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many, from 0")
     options = parser.parse_args()
     ids = options.ids or list(zoo.REGISTRY)
     if not options.table:
         for id in ids:
-            recipe = zoo.get(id)
-            done = {line["seed"] for line in lines_of(id)}
-            for seed in range(options.seeds):
-                if seed in done:
-                    continue
-                began = time.perf_counter()
-                line = one(recipe, seed)
-                with (HERE / f"{id}.jsonl").open("a") as file:
-                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
-                print(f"{id} seed {seed}: {line['metrics']}, {time.perf_counter() - began:.0f} s")
+            run(id, options.dataset, options.seeds)
     table(ids)
 
 

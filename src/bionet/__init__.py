@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bionet import (
         cli,
         datasets,
+        experimental,
         interop,
         layer_maps,
         modules,
@@ -24,18 +25,23 @@ if TYPE_CHECKING:
         zoo,
     )
     from bionet.layer_maps.sparse import LayerMap
+    from bionet.modules.cells import CellChain, Synapses
     from bionet.modules.chain import FerromagneticChain
     from bionet.modules.convolution import Convolution2D, TransposedConvolution2D
     from bionet.modules.feedback import LearnedFeedback
     from bionet.modules.fully_connected import FrozenFullyConnected, FullyConnected
     from bionet.modules.input_output import OutputLayer
+    from bionet.modules.over_time import over_time
     from bionet.modules.pooling import Pooling2D
     from bionet.modules.port import Port
     from bionet.modules.recurrent import RecurrentDiscrete
     from bionet.modules.recurrent_convolution import RecurrentDiscrete2D
+    from bionet.modules.recurrent_spiking import RecurrentSpiking
     from bionet.modules.reshaping import Reshaped
     from bionet.modules.softmax import SoftmaxReadout
     from bionet.modules.sparse import SparseFullyConnected, SparseRecurrentDiscrete
+    from bionet.modules.spiking import LIF, AdaptiveLIF, LeakyIntegrator
+    from bionet.modules.state_space import S5
     from bionet.modules.tanh import RecurrentTanh
     from bionet.orchestrators.grouped import GroupedOrchestrator
     from bionet.orchestrators.nested import NestedNetwork
@@ -44,31 +50,56 @@ if TYPE_CHECKING:
     from bionet.orchestrators.stacked import StackedOrchestrator
     from bionet.orchestrators.synchronous import SynchronousOrchestrator
     from bionet.states.sequential import SequentialState
+    from bionet.training.contrastive import Contrastive
     from bionet.training.error_phase import ErrorPhase
+    from bionet.training.evolution import Evolution
+    from bionet.training.feedback_alignment import DirectFeedbackAlignment, FeedbackAlignment
     from bionet.training.fit import fit
     from bionet.training.frozen import FrozenHidden
+    from bionet.training.frozen_readout import FrozenReadout
+    from bionet.training.gradient import Gradient
+    from bionet.training.lowrank_es import LowRankES
+    from bionet.training.objective import Objective
     from bionet.training.problem import Problem
+    from bionet.training.random_search import RandomSearch
+    from bionet.training.storage import Storage
+    from bionet.training.surrogate import SurrogateGradient
     from bionet.training.two_phase import TwoPhase
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "LIF",
+    "S5",
+    "AdaptiveLIF",
+    "CellChain",
+    "Contrastive",
     "Convolution2D",
+    "DirectFeedbackAlignment",
     "ErrorPhase",
+    "Evolution",
+    "FeedbackAlignment",
     "FerromagneticChain",
     "FrozenFullyConnected",
     "FrozenHidden",
+    "FrozenReadout",
     "FullyConnected",
+    "Gradient",
     "GroupedOrchestrator",
     "LayerMap",
+    "LeakyIntegrator",
     "LearnedFeedback",
+    "LowRankES",
     "NestedNetwork",
+    "Objective",
     "OutputLayer",
     "Pooling2D",
     "Port",
     "Problem",
+    "RandomSearch",
     "RecurrentDiscrete",
     "RecurrentDiscrete2D",
+    "RecurrentSpiking",
     "RecurrentTanh",
     "Reshaped",
     "SequentialOrchestrator",
@@ -77,17 +108,22 @@ __all__ = [
     "SparseFullyConnected",
     "SparseRecurrentDiscrete",
     "StackedOrchestrator",
+    "Storage",
+    "SurrogateGradient",
+    "Synapses",
     "SynchronousOrchestrator",
     "TransposedConvolution2D",
     "TwoPhase",
     "__version__",
     "cli",
     "datasets",
+    "experimental",
     "fit",
     "interop",
     "layer_maps",
     "modules",
     "orchestrators",
+    "over_time",
     "rules",
     "settle",
     "states",
@@ -97,34 +133,53 @@ __all__ = [
 
 # The file that each name comes from; a public name without an entry is a subpackage.
 _HOMES = {
+    "AdaptiveLIF": "bionet.modules.spiking",
+    "CellChain": "bionet.modules.cells",
+    "Contrastive": "bionet.training.contrastive",
     "Convolution2D": "bionet.modules.convolution",
+    "DirectFeedbackAlignment": "bionet.training.feedback_alignment",
     "ErrorPhase": "bionet.training.error_phase",
+    "Evolution": "bionet.training.evolution",
+    "FeedbackAlignment": "bionet.training.feedback_alignment",
     "FerromagneticChain": "bionet.modules.chain",
     "FrozenFullyConnected": "bionet.modules.fully_connected",
     "FrozenHidden": "bionet.training.frozen",
+    "FrozenReadout": "bionet.training.frozen_readout",
     "FullyConnected": "bionet.modules.fully_connected",
+    "Gradient": "bionet.training.gradient",
     "GroupedOrchestrator": "bionet.orchestrators.grouped",
+    "LIF": "bionet.modules.spiking",
     "LayerMap": "bionet.layer_maps.sparse",
+    "LeakyIntegrator": "bionet.modules.spiking",
     "LearnedFeedback": "bionet.modules.feedback",
+    "LowRankES": "bionet.training.lowrank_es",
     "NestedNetwork": "bionet.orchestrators.nested",
+    "Objective": "bionet.training.objective",
     "OutputLayer": "bionet.modules.input_output",
     "Pooling2D": "bionet.modules.pooling",
     "Port": "bionet.modules.port",
     "Problem": "bionet.training.problem",
+    "RandomSearch": "bionet.training.random_search",
     "RecurrentDiscrete": "bionet.modules.recurrent",
     "RecurrentDiscrete2D": "bionet.modules.recurrent_convolution",
+    "RecurrentSpiking": "bionet.modules.recurrent_spiking",
     "RecurrentTanh": "bionet.modules.tanh",
     "Reshaped": "bionet.modules.reshaping",
+    "S5": "bionet.modules.state_space",
     "SequentialOrchestrator": "bionet.orchestrators.sequential",
     "SequentialState": "bionet.states.sequential",
     "SoftmaxReadout": "bionet.modules.softmax",
     "SparseFullyConnected": "bionet.modules.sparse",
     "SparseRecurrentDiscrete": "bionet.modules.sparse",
     "StackedOrchestrator": "bionet.orchestrators.stacked",
+    "Storage": "bionet.training.storage",
+    "SurrogateGradient": "bionet.training.surrogate",
+    "Synapses": "bionet.modules.cells",
     "SynchronousOrchestrator": "bionet.orchestrators.synchronous",
     "TransposedConvolution2D": "bionet.modules.convolution",
     "TwoPhase": "bionet.training.two_phase",
     "fit": "bionet.training.fit",
+    "over_time": "bionet.modules.over_time",
     "settle": "bionet.orchestrators.settle",
 }
 

@@ -98,7 +98,11 @@ def test_every_public_name_is_documented(sources):
         f"{path}:{node.lineno} {node.name}"
         for path, tree in sources.items()
         for node in tree.body
-        if isinstance(node, kinds) and not node.name.startswith("_") and not ast.get_docstring(node)
+        if isinstance(node, kinds)
+        and not node.name.startswith("_")
+        and not ast.get_docstring(node)
+        # What stands for one kind of call has no words of its own.
+        and "overload" not in map(ast.unparse, node.decorator_list)
     ]
     assert offenders == []
 

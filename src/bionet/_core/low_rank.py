@@ -219,14 +219,18 @@ def _while(values: Values, params: dict[str, Any]) -> Values:
     )
 
 
-def _cond(values: Values, params: dict[str, Any]) -> Values | None:
-    if params.get("branches_platforms"):  # only one of them can be compiled
-        return None
+def _cond(values: Values, params: dict[str, Any]) -> Values:
     index, *operands = values
     branches = [
         lambda branch=branch: _formed(_walk(branch, operands)) for branch in params["branches"]
     ]
-    return lax.switch(index, branches)
+    platforms = params.get("branches_platforms")
+    if platforms is None:
+        return lax.switch(index, branches)
+    named = zip(platforms, branches, strict=True)  # None stands for all other platforms
+    return lax.platform_dependent(
+        **{name: branch for names, branch in named for name in names or ("default",)}
+    )
 
 
 RULES: Mapping[str, Callable[[Values, dict[str, Any]], Values | None]] = {

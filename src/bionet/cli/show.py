@@ -53,10 +53,19 @@ def _print_spec(console: Console, spec: zoo.RecipeSpec) -> None:
             "expected",
             f"{band.metric}{on} {band.low:g} to {band.high:g}, {band.seeds} seeds{source}",
         )
+    for margin in spec.margins:
+        on = f" on {margin.dataset}" if margin.dataset else ""
+        table.add_row("above", f"{margin.over}{on} by {margin.least:g} at least")
     if spec.cost is not None:
-        table.add_row("cost", f"demo {spec.cost.demo_seconds:g} s on {spec.cost.device}")
+        table.add_row("cost", _cost(spec.cost))
     table.add_row("code", spec.entry_point)
     console.print(table)
+
+
+def _cost(cost: zoo.Cost) -> str:
+    cold = "" if cost.cold_seconds is None else f", {cost.cold_seconds:g} s the first time"
+    memory = "" if cost.peak_memory_mib is None else f", {cost.peak_memory_mib:g} MiB"
+    return f"demo {cost.demo_seconds:g} s on {cost.device}{cold}{memory}"
 
 
 def _print_fields(console: Console, fields: list[Field]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, overload
 
 from bionet._core.names import unknown
 from bionet.datasets.images import FASHION_MNIST, MNIST, digits, fashion_mnist, mnist
@@ -25,7 +25,9 @@ from bionet.datasets.prototypes import (
 from bionet.datasets.readers import DataError, read_idx
 from bionet.datasets.scaling import rescaled
 from bionet.datasets.sources import DataMissingError, whereabouts
+from bionet.datasets.speech import FSDD, fsdd
 from bionet.datasets.splits import Split, Splits, holdout, one_vs_all
+from bionet.datasets.text import TINYSHAKESPEARE, tinyshakespeare
 
 __all__ = [
     "NAMES",
@@ -39,6 +41,7 @@ __all__ = [
     "available",
     "digits",
     "fashion_mnist",
+    "fsdd",
     "holdout",
     "load",
     "make_prototypes",
@@ -48,28 +51,39 @@ __all__ = [
     "one_vs_all",
     "read_idx",
     "rescaled",
+    "tinyshakespeare",
 ]
 
-_LOADERS: dict[str, Callable[..., Splits]] = {
+_LOADERS: dict[str, Callable[..., Splits | Parts]] = {
     "digits": digits,
     "mnist": mnist,
     "fashion-mnist": fashion_mnist,
+    "fsdd": fsdd,
+    "tinyshakespeare": tinyshakespeare,
 }
 
 NAMES: tuple[str, ...] = tuple(_LOADERS)
 """The names that `load` knows."""
 
 
-def load(name: str, **options: Any) -> Splits:
+@overload
+def load(name: Literal["digits", "mnist", "fashion-mnist", "fsdd"], **options: Any) -> Splits: ...
+@overload
+def load(name: Literal["tinyshakespeare"], **options: Any) -> Parts: ...
+@overload
+def load(name: str, **options: Any) -> Splits | Parts: ...
+def load(name: str, **options: Any) -> Splits | Parts:
     """Loads a data set by its name.
 
     Args:
         name: One of `NAMES`.
         **options: What the data set's own function takes, such as `validation=0`;
-            see `digits`, `mnist` and `fashion_mnist`.
+            see `digits`, `mnist`, `fashion_mnist`, `fsdd` and `tinyshakespeare`.
 
     Returns:
-        The three parts, features from 0 to 1, labels from 0.
+        A `Splits` of three parts with class labels from 0: images have features from 0 to 1,
+        and the spoken digits of "fsdd" are spikes. The text of "tinyshakespeare" has no classes
+        and comes as `Parts`: windows of character ids, and the same one character later.
 
     Raises:
         ValueError: No data set has that name, or its own function raised it: a file
@@ -99,12 +113,14 @@ def available() -> dict[str, str]:
 
     Example:
         >>> sorted(available())
-        ['digits', 'fashion-mnist', 'mnist']
+        ['digits', 'fashion-mnist', 'fsdd', 'mnist', 'tinyshakespeare']
     """
     return {
         "digits": _with_scikit_learn(),
         "mnist": whereabouts(MNIST),
         "fashion-mnist": whereabouts(FASHION_MNIST),
+        "fsdd": whereabouts(FSDD),
+        "tinyshakespeare": whereabouts(TINYSHAKESPEARE),
     }
 
 

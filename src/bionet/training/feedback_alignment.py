@@ -263,7 +263,7 @@ def _pseudo_gradient(
     """The loss, and what to descend, in the structure of the model's trained leaves."""
     model, (x, y) = train_state.model, batch
     inputs, slopes, outputs, to_field = _forward(model, x)
-    loss, by_output = jax.value_and_grad(lambda out: objective.loss(out, y))(outputs)
+    loss, by_output = jax.value_and_grad(lambda out: objective.judged(out, y))(outputs)
     errors = send(to_field(by_output), slopes, train_state.memory.feedback)
     learning, _ = partition_trained(model)
     added = [error_increment(x, error) for x, error in zip(inputs, errors, strict=True)]

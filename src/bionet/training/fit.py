@@ -23,7 +23,7 @@ from jaxtyping import PRNGKeyArray, PyTree
 from bionet.training.checkpoints import CheckpointError, Checkpoints
 from bionet.training.epoch import flags_per_step, host_copy, on_device, run_epoch
 from bionet.training.evaluate import evaluate
-from bionet.training.health import finite_leaves, non_finite
+from bionet.training.health import finite_leaves, non_finite, nothing_evaluated
 from bionet.training.method import AbstractMethod, TrainState
 from bionet.training.problem import Problem
 from bionet.training.progress import epoch_progress
@@ -113,7 +113,8 @@ def fit(
             model that lacks what the method needs.
         CheckpointError: a directory that holds checkpoints already (without `resume`), or
             ones that can't be read or belong to another run.
-        NonFiniteError: weights became NaN or infinite; the last checkpoint is still good.
+        NonFiniteError: weights became NaN or infinite, or every single evaluation of the loss
+            in an epoch was; the last checkpoint is still good.
 
     Example:
         ```python
@@ -206,9 +207,11 @@ def _train_epoch(
     epoch_key = _key(key, "epoch", epoch)
     kept = host_copy(before)
     after, metrics = run_epoch(method, before, problem.train, epoch_key)
+    row: Row = {"epoch": epoch} | {name: float(value.mean()) for name, value in metrics.items()}
+    if 0 < row.get("evaluations", 0) <= row.get("failed", 0):
+        raise nothing_evaluated(epoch, _kept(checkpoints))
     if not finite_leaves(after.model).all():
         raise _diagnosed(problem, method, on_device(kept, after), epoch_key, checkpoints)
-    row: Row = {"epoch": epoch} | {name: float(value.mean()) for name, value in metrics.items()}
     if problem.validation is not None:
         model = method.finish(after)
         row |= evaluate(problem, model, problem.validation, _key(key, "validation", epoch))
@@ -225,13 +228,17 @@ def _diagnosed(
     """The error that names the first edge to fail and the step in which it did."""
     flags = flags_per_step(method, before, problem.train, key)
     first = int(jnp.argmin(flags.all(axis=1)))  # the first step with a flag down
-    kept = "No checkpoint was kept; pass checkpoint=DIR to have one."
-    if checkpoints is not None:
-        latest = checkpoints.latest()
-        kept = f"The last good checkpoint, of epoch {latest}, is in {checkpoints.directory}."
-        if latest is None:
-            kept = "It was the first epoch, so there is no checkpoint yet."
-    return non_finite(before.model, flags[first], int(before.step) + first + 1, kept)
+    return non_finite(before.model, flags[first], int(before.step) + first + 1, _kept(checkpoints))
+
+
+def _kept(checkpoints: Checkpoints | None) -> str:
+    """What the user still has of a run that has failed, as a sentence."""
+    if checkpoints is None:
+        return "No checkpoint was kept; pass checkpoint=DIR to have one."
+    latest = checkpoints.latest()
+    if latest is None:
+        return "It was the first epoch, so there is no checkpoint yet."
+    return f"The last good checkpoint, of epoch {latest}, is in {checkpoints.directory}."
 
 
 def _out_of_patience(history: Sequence[Row], metric: str, patience: int | None) -> bool:

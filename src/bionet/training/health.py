@@ -1,4 +1,4 @@
-"""When weights are no numbers any more: which edge, and after which step.
+"""When weights or losses are no numbers any more: which edge, and after which step or epoch.
 
 NaN stays in a weight once it is there, so it is enough to look once per epoch, and
 the compiled epoch stays free of checks. Only when something is found is the epoch
@@ -20,7 +20,7 @@ from bionet.modules.trained import partition_trained
 
 @final
 class NonFiniteError(ArithmeticError):
-    """Weights have become NaN or infinite; the sentence names the edge and the step."""
+    """Weights or losses are NaN or infinite; the sentence says which, and since when."""
 
 
 @eqx.filter_jit
@@ -49,4 +49,17 @@ def non_finite(model: PyTree, flags: Any, step: int, kept: str) -> NonFiniteErro
     return NonFiniteError(
         f"Training stopped: {name}, became NaN or infinite in step {step}. "
         f"Lower the learning rate or look at the data. {kept}"
+    )
+
+
+def nothing_evaluated(epoch: int, kept: str) -> NonFiniteError:
+    """The error for an epoch in which no evaluation of the loss was a number.
+
+    Args:
+        epoch: counted from 1.
+        kept: what the user still has, as the last sentence.
+    """
+    return NonFiniteError(
+        f"Training stopped: every evaluation of the loss in epoch {epoch} was NaN or infinite. "
+        f"Look at the loss of the model itself, or lower sigma. {kept}"
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, final
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bionet.training.problem import Predict, Problem, Score
@@ -47,13 +48,26 @@ class Objective(eqx.Module):
         """The loss of `model` on `batch`, which is `(x, y)`.
 
         Raises:
+            TypeError: the loss is no real number.
             ValueError: the loss is no scalar.
         """
         x, y = batch
-        value = self.loss(self.predict(model, x, key), y)
-        if value.shape != ():
+        return self.judged(self.predict(model, x, key), y)
+
+    def judged(self, outputs: Array, y: Array) -> Float[Array, ""]:
+        """The loss of outputs that are there already.
+
+        Raises:
+            TypeError: the loss is no real number.
+            ValueError: the loss is no scalar.
+        """
+        value = self.loss(outputs, y)
+        if not eqx.is_array_like(value) or jnp.iscomplexobj(value):
+            came = value.dtype if eqx.is_array(value) else type(value).__name__
+            raise TypeError(f"Objective: the loss needs to be one real number, got {came}.")
+        if jnp.shape(value) != ():
             raise ValueError(
-                f"Objective: the loss needs to be one number per batch, got shape {value.shape}. "
-                "Take the mean over the examples."
+                "Objective: the loss needs to be one number per batch, got shape "
+                f"{jnp.shape(value)}. Take the mean over the examples."
             )
-        return value
+        return jnp.asarray(value)

@@ -20,7 +20,7 @@ from bionet.zoo.registry import (
     names,
     register,
 )
-from bionet.zoo.spec import Band, Cost, RecipeSpec, Reference
+from bionet.zoo.spec import Band, Cost, Margin, RecipeSpec, Reference
 
 if TYPE_CHECKING:
     from bionet.zoo.recipe import Recipe
@@ -30,6 +30,7 @@ __all__ = [
     "REGISTRY",
     "Band",
     "Cost",
+    "Margin",
     "Recipe",
     "RecipeSpec",
     "Reference",

@@ -109,13 +109,40 @@ class Band:
 
 
 @dataclass(frozen=True)
+class Margin:
+    """By how much the mean of a held-out metric is expected to lie above that of something else.
+
+    Args:
+        over: "frozen control", "ablation", or the name of a baseline.
+        least: the least difference, in the metric's own unit. Below 0 it says by how much the
+            recipe may stay behind: a measured optimum, or an ablation that is on a par with it.
+        dataset: the data set that it holds for.
+
+    Raises:
+        ValueError: no name, or a number that is not finite.
+    """
+
+    over: str
+    least: float
+    dataset: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.over or not math.isfinite(self.least):
+            raise ValueError(
+                f"A margin needs the name of what it is over and a finite number; {self.over!r} "
+                f"and {self.least} came."
+            )
+
+
+@dataclass(frozen=True)
 class Cost:
     """What a recipe was measured to cost.
 
     Args:
         demo_seconds: seconds of `demo()`, warm.
         device: the machine it was measured on, such as "2 CPU cores".
-        fit_seconds: seconds of a whole `fit()` at its defaults, warm.
+        cold_seconds: seconds from the start of the process to the end of its first `demo()`,
+            with nothing compiled before.
         peak_memory_mib: the largest memory of the process, in MiB.
 
     Raises:
@@ -124,11 +151,11 @@ class Cost:
 
     demo_seconds: float
     device: str
-    fit_seconds: float | None = None
+    cold_seconds: float | None = None
     peak_memory_mib: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("demo_seconds", "fit_seconds", "peak_memory_mib"):
+        for name in ("demo_seconds", "cold_seconds", "peak_memory_mib"):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"Cost {name} needs a finite number >= 0; {value} came.")
@@ -149,6 +176,7 @@ class RecipeSpec:
         references: the papers that it follows.
         datasets: the names of the data sets that `fit` takes, the default first.
         expected: the measured bands, one per metric and data set.
+        margins: the measured differences to its baselines, its control and its ablation.
         cost: the measured cost, or None where nothing was measured yet.
         step_unit: what `demo(steps=...)` counts, in the singular.
 
@@ -181,6 +209,7 @@ class RecipeSpec:
     references: tuple[Reference, ...] = ()
     datasets: tuple[str, ...] = ()
     expected: tuple[Band, ...] = ()
+    margins: tuple[Margin, ...] = ()
     cost: Cost | None = None
     step_unit: str = "epoch"
 
@@ -204,6 +233,7 @@ class RecipeSpec:
         _need_strings(where, "datasets", self.datasets)
         _need_tuple(where, "references", self.references, Reference)
         _need_tuple(where, "expected", self.expected, Band)
+        _need_tuple(where, "margins", self.margins, Margin)
 
     def load(self) -> Any:
         """Imports the recipe.

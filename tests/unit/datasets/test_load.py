@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import re
 import subprocess
 import sys
@@ -10,6 +12,10 @@ from pathlib import Path
 import pytest
 
 from bionet import datasets
+from bionet.datasets import text
+from bionet.datasets.images import FASHION_MNIST, MNIST
+from bionet.datasets.sources import VARIABLE, Source
+from bionet.datasets.speech import FSDD
 
 
 def test_a_name_loads_what_its_function_loads() -> None:
@@ -20,7 +26,7 @@ def test_a_name_loads_what_its_function_loads() -> None:
 
 
 def test_the_names() -> None:
-    assert datasets.NAMES == ("digits", "mnist", "fashion-mnist")
+    assert datasets.NAMES == ("digits", "mnist", "fashion-mnist", "fsdd", "tinyshakespeare")
     assert set(datasets.__all__) <= set(dir(datasets))
 
 
@@ -29,7 +35,7 @@ def test_the_names() -> None:
     [
         ("fashion_mnist", "No data set is named 'fashion_mnist'. Did you mean 'fashion-mnist'"),
         ("digit", "No data set is named 'digit'. Did you mean 'digits'?"),
-        ("cifar", "No data set is named 'cifar'. There are: digits, fashion-mnist, mnist."),
+        ("cifar", "No data set is named 'cifar'. There are: digits, fashion-mnist, fsdd, mnist, t"),
     ],
 )
 def test_an_unknown_name(name: str, sentence: str) -> None:
@@ -43,12 +49,52 @@ def test_an_unknown_option() -> None:
         datasets.load("mnist", validaton=0)
 
 
-def test_available_with_files(real_data: Path) -> None:
-    assert datasets.available() == {
-        "digits": "in scikit-learn",
-        "mnist": str(real_data / "mnist"),
-        "fashion-mnist": str(real_data / "fashion_mnist"),
+def forged(source: Source, root: Path, content: bytes = b"") -> str:
+    """Puts files of a source into its folder, and returns the folder."""
+    folder = root / source.folder
+    folder.mkdir()
+    for file in source.sha256:
+        (folder / file).write_bytes(content)
+    return str(folder)
+
+
+def test_available_with_files(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    files = {
+        "mnist": forged(MNIST, tmp_path),
+        "fashion-mnist": forged(FASHION_MNIST, tmp_path),
+        "fsdd": forged(FSDD, tmp_path),
+        "tinyshakespeare": forged(text.TINYSHAKESPEARE, tmp_path),
     }
+    assert datasets.available() == {"digits": "in scikit-learn", **files}
+
+
+def test_text_comes_by_name_and_as_parts(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play = b"To be, or not to be: " * 10
+    sha256 = {"input.txt": hashlib.sha256(play).hexdigest()}
+    source = dataclasses.replace(text.TINYSHAKESPEARE, sha256=sha256)
+    monkeypatch.setattr(text, "TINYSHAKESPEARE", source)
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    forged(source, tmp_path, play)
+    parts = datasets.load("tinyshakespeare", window=9, validation=30)
+    assert isinstance(parts, datasets.Parts)
+    assert (parts.train.x[:, 1:] == parts.train.y[:, :-1]).all()
+    assert "".join(text.LETTERS[i] for i in parts.train.x[0]) == "To be, or"
+
+
+def test_spoken_digits_are_asked_for_by_name(cache: Path) -> None:
+    with pytest.raises(datasets.DataMissingError, match="The Free Spoken Digit Dataset needs the"):
+        datasets.load("fsdd", download=False)
+
+
+def test_spoken_digits_come_by_name(real_data: Path) -> None:
+    if not (real_data / "fsdd").is_dir():
+        pytest.skip(f"needs the spoken digits under {VARIABLE}")
+    splits = datasets.load("fsdd", steps=3, bands=1, download=False)
+    assert isinstance(splits, datasets.Splits)
+    assert (len(splits.test), splits.num_classes) == (300, 10)
 
 
 def test_available_without_anything(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,6 +104,10 @@ def test_available_without_anything(cache: Path, monkeypatch: pytest.MonkeyPatch
         "mnist": f"missing: not in {cache / 'mnist'}; `load` downloads it, or set BIONET_DATA",
         "fashion-mnist": (
             f"missing: not in {cache / 'fashion_mnist'}; `load` downloads it, or set BIONET_DATA"
+        ),
+        "fsdd": f"missing: not in {cache / 'fsdd'}; `load` downloads it, or set BIONET_DATA",
+        "tinyshakespeare": (
+            f"missing: not in {cache / 'tinyshakespeare'}; `load` downloads it, or set BIONET_DATA"
         ),
     }
     assert not cache.exists()

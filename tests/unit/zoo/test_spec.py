@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from bionet.zoo.spec import FAMILIES, Band, Cost, RecipeSpec, Reference
+from bionet.zoo.spec import FAMILIES, Band, Cost, Margin, RecipeSpec, Reference
 
 PAPER = Reference("roe2021", "Of {Mice} & Nets", ("Jane Doe", "John Roe"), 2021, "J. Nets", "u_rl")
 SPEC = RecipeSpec(
@@ -19,7 +19,8 @@ SPEC = RecipeSpec(
     references=(PAPER,),
     datasets=("toys",),
     expected=(Band("accuracy", 0.9, 0.95, 5, "research/toys.py", "toys"),),
-    cost=Cost(1.5, "2 CPU cores", fit_seconds=3.0),
+    margins=(Margin("frozen control", 0.1, "toys"),),
+    cost=Cost(1.5, "2 CPU cores", cold_seconds=3.0),
 )
 
 
@@ -92,7 +93,7 @@ def test_it_becomes_json_and_back():
     assert shown == json.loads(SPEC.to_json())
     assert shown["references"][0]["authors"] == ["Jane Doe", "John Roe"]
     assert shown["expected"][0]["low"] == 0.9
-    assert shown["cost"]["fit_seconds"] == 3.0
+    assert shown["cost"]["cold_seconds"] == 3.0
 
 
 def test_bibtex_of_an_article_and_of_something_else():
@@ -123,13 +124,19 @@ def test_bands_are_in_order(low, high):
         Band("accuracy", low, high, 5)
 
 
+@pytest.mark.parametrize(("over", "least"), [("", 0.1), ("chance", float("nan"))])
+def test_margins_are_checked(over, least):
+    with pytest.raises(ValueError, match="A margin needs the name of what it is over and a finite"):
+        Margin(over, least)
+
+
 def test_bands_and_costs_are_checked():
     with pytest.raises(ValueError, match="'loss' needs at least one seed; 0 came"):
         Band("loss", 0.0, 1.0, 0)
     with pytest.raises(
-        ValueError, match=r"Cost fit_seconds needs a finite number >= 0; -1\.0 came"
+        ValueError, match=r"Cost cold_seconds needs a finite number >= 0; -1\.0 came"
     ):
-        Cost(1.0, "cpu", fit_seconds=-1.0)
+        Cost(1.0, "cpu", cold_seconds=-1.0)
 
 
 def test_it_needs_nothing_but_the_standard_library():

@@ -33,9 +33,9 @@ from bionet.modules.recurrent_spiking import RecurrentSpiking
 from bionet.modules.spiking import AdaptiveLIF
 from bionet.modules.surrogates import Surrogate
 from bionet.training.frozen_readout import LinearReadout
-from bionet.training.gradient import Gradient
 from bionet.training.objective import Objective
 from bionet.training.readout import accuracy, readout_cross_entropy
+from bionet.training.surrogate import SurrogateGradient
 from bionet.zoo.recipe import Recipe
 
 CLASSES = 10
@@ -160,13 +160,13 @@ def predict(
 # Objective, method and control.
 
 
-def trainer(config: Config) -> Gradient:
-    """Backprop through time with Adam."""
+def trainer(config: Config) -> SurrogateGradient:
+    """Surrogate gradients through time, with Adam."""
     samples = SAMPLES.get(config.dataset, 0) * len(config.warps) or config.samples
     steps = config.epochs * (samples // config.batch_size)
     rate = optax.cosine_decay_schedule(config.learning_rate, max(steps, 1))
     optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
-    return Gradient(Objective(predict, readout_cross_entropy), optimizer)
+    return SurrogateGradient(Objective(predict, readout_cross_entropy), optimizer)
 
 
 def _heard(

@@ -1,0 +1,85 @@
+"""A recipe as a plug-in would have it: tiny, and complete."""
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from bionet import (
+    FullyConnected,
+    LayerMap,
+    OutputLayer,
+    RecurrentDiscrete,
+    SequentialOrchestrator,
+    SequentialState,
+    TwoPhase,
+)
+from bionet.datasets import make_prototypes, nearest_class_mean
+from bionet.training import FreeReadout, ReadoutHinge, accuracy
+from bionet.zoo import Recipe
+
+
+@dataclass(frozen=True)
+class Config:
+    """All numbers of the recipe."""
+
+    dataset: str = "toys"
+    toys: int = 3  # number of classes
+    dim: int = 12  # bits of a sample
+    hidden: int = 8  # binary hidden units
+    batch_size: int = 8  # samples per step
+    epochs: int = 2  # passes over the training samples
+
+
+def data(config, seed):
+    """Noisy samples of random patterns."""
+    splits = make_prototypes(
+        seed, num_classes=config.toys, dim=config.dim, flip=0.1, train=32, validation=16, test=16
+    )
+    return replace(splits, name="toys")
+
+
+def synthetic(config, key, batch_size):
+    """Random bits, all of the first class."""
+    x = jax.random.rademacher(key, (batch_size, config.dim), jnp.float32)
+    return x, jnp.tile(jnp.where(jnp.arange(config.toys) == 0, 1.0, -1.0), (batch_size, 1))
+
+
+def baselines(config, splits):
+    """The nearest class mean."""
+    answers = nearest_class_mean(splits.train, splits.test.x)
+    return {"nearest class mean": float(np.mean(answers == splits.test.y))}
+
+
+def sizes(config):
+    """The sample, the hidden units, the scores."""
+    return SequentialState((config.dim, config.hidden, config.toys))
+
+
+def network(config, key):
+    """Input to hidden to output, and couplings among the hidden units."""
+    k = jax.random.split(key, 3)
+    hidden = {
+        0: FullyConnected(config.dim, config.hidden, 1.0, 1.0, k[0]),
+        1: RecurrentDiscrete(config.hidden, 0.5, 0.5, k[1]),
+    }
+    output = {1: FullyConnected(config.hidden, config.toys, 1.0, 1.0, k[2]), 2: OutputLayer()}
+    return SequentialOrchestrator(layers=LayerMap.from_dict({1: hidden, 2: output}))
+
+
+RECIPE = Recipe(
+    id="toys-local",
+    defaults=Config(),
+    data=data,
+    sizes=sizes,
+    network=network,
+    trainer=lambda config: TwoPhase(sizes(config), optimizer=optax.adam(1e-2), clamped=3, free=3),
+    predictor=lambda config: FreeReadout(sizes(config), 3),
+    objective=lambda config: ReadoutHinge(1.0),
+    score=accuracy,
+    synthetic=synthetic,
+    baselines=baselines,
+    control_steps=lambda config: 3,
+)
