@@ -116,8 +116,9 @@ def drawn_by(key):
 EDGES = {"all": np.inf, "some fail": THETA[0] + 0.3}
 
 
-@pytest.mark.parametrize("snr", [False, True], ids=["", "snr"])
-@pytest.mark.parametrize("normalize", [False, True], ids=["raw", "normalised"])
+@pytest.mark.parametrize(
+    ("normalize", "snr"), [(False, False), (True, True)], ids=["raw", "normalised, snr"]
+)
 @pytest.mark.parametrize(
     ("gradient", "reference"), [(hybrid_gradient, by_hybrid), (sges_gradient, by_guide)]
 )

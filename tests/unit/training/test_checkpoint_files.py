@@ -92,8 +92,10 @@ class TestOnDisk:
 @pytest.fixture
 def rubbish():
     """Lets the futures that orbax forgets die within the test in which they failed."""
+    gc.freeze()  # what was there before need not be looked through
     yield
     gc.collect()
+    gc.unfreeze()
 
 
 ORBAX_FUTURES = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -63,7 +63,7 @@ class Config:
     free: int = 10  # most steps without the label, also when answering
     learning_rate: float = 2e-3  # of Adam
     pairs: int = 8  # pairs of perturbed networks per step
-    sigma: float = 0.05  # standard deviation of the perturbation of each weight
+    sigma: float = 0.1  # standard deviation of the perturbation of each weight
     lam: float = 0.2  # length of the correction, as a share of the local direction's
     batch_size: int = 16  # samples per step
     epochs: int = 10  # passes over the training samples
