@@ -71,7 +71,7 @@ def load(name: Literal["digits", "mnist", "fashion-mnist", "fsdd"], **options: A
 @overload
 def load(name: Literal["tinyshakespeare"], **options: Any) -> Parts: ...
 @overload
-def load(name: str, **options: Any) -> Splits | Parts: ...
+def load(name: str, **options: Any) -> Any: ...  # a name that is only known at run time
 def load(name: str, **options: Any) -> Splits | Parts:
     """Loads a data set by its name.
 

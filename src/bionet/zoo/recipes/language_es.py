@@ -64,10 +64,9 @@ class Config:
 PRESETS = {
     "tinyshakespeare": {
         "units": 64,
-        "population": 1024,
-        "chunk": 256,
+        "population": 256,
+        "chunk": 64,
         "learning_rate": 0.02,
-        "batch_size": 32,
         "epochs": 1,
     }
 }

@@ -57,7 +57,7 @@ class Config:
     memory: bool = True  # False leaves the state-space layers out
     shortest: float = 0.01  # step lengths of the poles at the start; 2 / length is their memory
     longest: float = 0.5  # likewise
-    learning_rate: float = 1e-2  # of Adam, after a rise and before a fall along a cosine
+    learning_rate: float = 3e-2  # of Adam, after a rise and before a fall along a cosine
     batch_size: int = 32  # windows per step
     epochs: int = 8  # passes over the training windows
 

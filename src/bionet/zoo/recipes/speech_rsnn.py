@@ -58,7 +58,7 @@ class Config:
     strength: float = 1.0  # how far the threshold rises
     input_strength: float = 2.0  # of the weights from the input, at the start
     recurrent_strength: float = 0.5  # of the weights between units, at the start
-    slope: float = 5.0  # of the surrogate; the larger, the narrower
+    slope: float = 10.0  # of the surrogate; the larger, the narrower
     learning_rate: float = 1e-2  # of Adam at the start; it falls to zero along a cosine
     batch_size: int = 50  # samples per step
     epochs: int = 15  # passes over the training samples
