@@ -64,6 +64,7 @@ class Recipe(Generic[C]):
         ablated: what `ablation` takes out, in words.
         switched: the method that `with_method` has put in place of the recipe's own.
         presets: by data set, the fields in which its config differs from the defaults.
+        brief: the fields in which its demo is shorter than a run at the defaults.
         changes: the fields that the user has replaced; they win over presets.
     """
 
@@ -86,6 +87,7 @@ class Recipe(Generic[C]):
     switched: Switch | None = None
     metric: str = "accuracy"
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    brief: Mapping[str, Any] = field(default_factory=dict)
     changes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -286,8 +288,10 @@ class Recipe(Generic[C]):
     ) -> Result:
         """Trains on the default data, prints a short table, and returns the result.
 
+        A recipe that takes long has a brief demo, which says how it differs from a run.
+
         Args:
-            steps: how many epochs; None is the config's number.
+            steps: how many epochs; None is the config's number, or that of the brief demo.
             seed: of everything that is random.
             progress: a progress bar; None shows it on a terminal only.
 
@@ -298,8 +302,13 @@ class Recipe(Generic[C]):
             raise ValueError(f"demo of {self.id!r}: steps needs 0 or more, got {steps}.")
         from rich.console import Console
 
-        result = self.fit(seed=seed, epochs=steps, progress=progress)
-        Console(highlight=False).print(result.table())
+        console = Console(highlight=False)
+        brief = {name: to for name, to in self.brief.items() if name not in self.changes}
+        result = self.replace(**brief).fit(seed=seed, epochs=steps, progress=progress)
+        console.print(result.table())
+        if brief and steps is None:
+            less = [f"{to} {name} of {getattr(self.config, name)}" for name, to in brief.items()]
+            console.print(f"A brief demo: {', '.join(less)}. `bionet run` takes them all.")
         return result
 
     def _result(

@@ -379,6 +379,18 @@ class TestDemo:
     def test_it_is_the_run_of_its_seed(self, toy, run):
         assert list(toy.demo(seed=1, progress=False)) == list(run)
 
+    def test_a_brief_demo_says_what_it_leaves_out(self, toy, capfd):
+        brief = replace(toy, brief={"epochs": 1})
+        assert len(brief.demo()) == 1
+        whole = toy.config.epochs
+        told = f"A brief demo: 1 epochs of {whole}. `bionet run` takes them all."
+        assert told in " ".join(capfd.readouterr().out.split())
+
+    def test_a_user_who_asks_for_more_gets_it(self, toy, capfd):
+        brief = replace(toy, brief={"epochs": 1})
+        assert len(brief.demo(2)) == len(brief.replace(epochs=2).demo()) == 2
+        assert "A brief demo" not in capfd.readouterr().out
+
     def test_no_steps_print_the_untrained_network(self, toy, capfd):
         assert len(toy.demo(0)) == 0
         assert "validation, epoch" not in capfd.readouterr().out

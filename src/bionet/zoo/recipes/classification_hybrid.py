@@ -65,7 +65,7 @@ class Config:
     operands: Operands = "weights"  # what products among binary units multiply, or bfloat16...
     pairs: int = 8  # pairs of perturbed networks per step
     sigma: float = 0.05  # standard deviation of the perturbation of each weight
-    lam: float = 0.2  # length of the correction, as a share of the local direction's
+    lam: float = 0.4  # length of the correction, as a share of the local direction's
     batch_size: int = 16  # images per step
     epochs: int = 20  # passes over the training images
     validation: int = 237  # training images held out for choices; the control needs some
@@ -192,6 +192,7 @@ def trainer(config: Config) -> LocalES:
 RECIPE = Recipe(
     id="classification-hybrid",
     defaults=Config(),
+    brief={"epochs": 6},
     presets=PRESETS,
     data=data,
     sizes=sizes,

@@ -196,6 +196,7 @@ def linear(config: Config) -> LinearReadout:
 RECIPE = Recipe(
     id="classification-rsnn-hybrid",
     defaults=Config(),
+    brief={"epochs": 7},
     data=data,
     network=network,
     trainer=trainer,

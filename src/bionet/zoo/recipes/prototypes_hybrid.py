@@ -164,6 +164,7 @@ def trainer(config: Config) -> LocalES:
 RECIPE = Recipe(
     id="prototypes-hybrid",
     defaults=Config(),
+    brief={"epochs": 4},
     data=data,
     sizes=sizes,
     network=network,
