@@ -50,17 +50,28 @@ def _markdown(cells: Cells, corner: str) -> str:
 
 
 def _print_table(cells: Cells, corner: str) -> None:
+    """A table if the window is wide enough for whole ids, else a line for each cell."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(highlight=False)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
     table.add_column(corner, style="bold", no_wrap=True)
     columns = list(next(iter(cells.values())))
     for column in columns:
-        table.add_column(column, style="cyan", overflow="fold")
+        table.add_column(column, style="cyan", no_wrap=True)
     for name, row in cells.items():
-        # The row and the column say the application and the method; the id says the rest.
         table.add_row(Text(name), *(Text("\n".join(row[column])) for column in columns))
-    Console(highlight=False).print(table)
+    endless = console.options.update(max_width=10_000)
+    if console.measure(table, options=endless).maximum <= console.width:
+        console.print(table)
+        return
+    lines = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for name, row in cells.items():
+        lines.add_row(Text(name, style="bold"))
+        for column in columns:
+            if row[column]:
+                lines.add_row(Text(f"  {column}"), Text(" ".join(row[column]), style="cyan"))
+    console.print(lines)

@@ -34,6 +34,15 @@ def test_a_table_shows_every_recipe(capsys, monkeypatch):
     assert all(id in shown for id in zoo.REGISTRY)
 
 
+def test_a_narrow_window_shows_every_id_whole(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = printed(capsys)
+    assert all(id in shown.split() for id in zoo.REGISTRY)
+    assert max(map(len, shown.splitlines())) <= 60
+    for each in {spec.method for spec in zoo.list_recipes()}:
+        assert each in shown.split()
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
