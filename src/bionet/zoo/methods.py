@@ -148,7 +148,8 @@ class LowRank(Descent):
 
     learning_rate: float = 1e-2  # of the optimiser
     rank: int = 1  # of a member's perturbation of each matrix
-    population: int = 256  # members per step, in pairs of opposite noise
+    population: int = 256  # members per step
+    antithetic: bool = True  # whether they come in pairs of opposite noise
     sigma: float = 0.05  # standard deviation of the perturbations
     chunk: int | None = None  # members that are evaluated at a time; None is all
 
@@ -252,6 +253,7 @@ def _low_rank(task: Task, o: LowRank) -> LowRankES:
         rank=o.rank,
         population=o.population,
         sigma=o.sigma,
+        antithetic=o.antithetic,
         chunk=o.chunk,
         optimizer=o.made(),
     )
