@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.stats
 
 from bionet import zoo
 
@@ -60,3 +61,11 @@ def gains(lines: list[Line]) -> dict[str, float]:
         name: float(np.mean([line["metrics"][metric] - beside(line)[name] for line in lines]))
         for name in beside(lines[0])
     }
+
+
+def interval(values: list[float]) -> tuple[float, float]:
+    """The 95 % bootstrap interval of the mean over seeds."""
+    if len(set(values)) < 2:
+        return values[0], values[0]
+    found = scipy.stats.bootstrap((values,), np.mean, rng=0, method="percentile")
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)

@@ -2,10 +2,10 @@
 
     python research/evidence/publish.py
 
-A band reaches from half a point under the lowest seed to half a point above the highest, rounded
-outwards to whole points. A margin is the mean difference over seeds, less half a point and rounded
-down to whole points. A cost is what `costs.py` has measured last. The tests hold the lines against
-all of them.
+A band is the 95 % bootstrap interval of the mean over seeds, with half a point on either side,
+rounded outwards to whole points. A margin is the mean difference over seeds, less half a point and
+rounded down to whole points. A cost is what `costs.py` has measured last. The tests hold the lines
+against all of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from lines import HERE, Line, gains, measured
+from lines import HERE, Line, gains, interval, measured
 
 import bionet.zoo
 
@@ -27,10 +27,11 @@ LEAST_SEEDS = 5
 def band(lines: list[Line], dataset: str) -> dict[str, Any]:
     """Where the mean is expected."""
     metric = lines[0]["metric"]
-    points = [100 * line["metrics"][metric] for line in lines]
-    low = max(math.floor(min(points) - SLACK), 0) / 100
-    high = min(math.ceil(max(points) + SLACK), 100) / 100
-    ends = {"low": low, "high": high}
+    low, high = interval([100 * line["metrics"][metric] for line in lines])
+    ends = {
+        "low": max(math.floor(low - SLACK), 0) / 100,
+        "high": min(math.ceil(high + SLACK), 100) / 100,
+    }
     return {"metric": metric, **ends, "seeds": len(lines), "dataset": dataset}
 
 

@@ -24,8 +24,7 @@ from typing import Any
 
 import jax
 import numpy as np
-import scipy.stats
-from lines import Line, config_hash, lines_of, measured, path_of
+from lines import Line, config_hash, interval, lines_of, measured, path_of
 
 from bionet import zoo
 
@@ -56,14 +55,11 @@ def one(recipe: Any, seed: int) -> dict[str, Any]:
     return line | {"python": platform.python_version(), "device": str(jax.devices()[0])}
 
 
-def interval(values: list[float]) -> str:
-    """The mean in per cent and its 95 % bootstrap interval over seeds."""
-    mean = 100 * float(np.mean(values))
-    if len(set(values)) < 2:
-        return f"{mean:.1f}"
-    found = scipy.stats.bootstrap((values,), np.mean, rng=0, method="percentile")
-    low, high = (100 * end for end in found.confidence_interval)
-    return f"{mean:.1f} [{low:.1f}, {high:.1f}]"
+def told(values: list[float]) -> str:
+    """The mean in per cent and its interval."""
+    low, high = interval(values)
+    mean = f"{100 * float(np.mean(values)):.1f}"
+    return mean if low == high else f"{mean} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 def table(ids: list[str]) -> None:
@@ -77,7 +73,7 @@ def table(ids: list[str]) -> None:
 
         def column(name: str, lines: list[Line] = lines, metric: str = metric) -> str:
             values = [line[name][metric] for line in lines if line[name]]
-            return interval(values) if values else "none"
+            return told(values) if values else "none"
 
         rules = ", ".join(
             f"{name} {100 * np.mean([line['baselines'][name] for line in lines]):.1f}"

@@ -433,7 +433,7 @@ class TestEvidence:
             found = measured(recipe, band.dataset)
             assert len(found) == band.seeds
             assert band.low <= mean(found, "metrics", recipe.metric) <= band.high
-            assert band.high - band.low <= 0.2
+            assert band.high - band.low <= 0.35  # a policy that fails in one seed of ten
 
     def test_its_margins_hold_and_leave_nothing_out(self, recipe):
         for dataset in {margin.dataset for margin in recipe.spec.margins}:

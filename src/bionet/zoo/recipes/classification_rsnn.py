@@ -55,6 +55,7 @@ class Config:
     leak: float = 0.8  # share of its voltage that a unit keeps per step
     recurrent: bool = True  # whether the units hear each other
     slope: float = 2.0  # of the surrogate derivative
+    clip: float = 1.0  # longest pseudo-gradient; a longer one is cut down to it
     learning_rate: float = 5e-3  # of Adam at the start; it falls to zero along a cosine
     batch_size: int = 50  # samples per step
     epochs: int = 20  # passes over the training samples
@@ -168,7 +169,10 @@ def trainer(config: Config) -> SurrogateGradient:
     """Surrogate gradients through time, with Adam."""
     steps = config.epochs * (config.samples // config.batch_size)
     rate = optax.cosine_decay_schedule(config.learning_rate, max(steps, 1))
-    return SurrogateGradient(Objective(predict, readout_cross_entropy), optax.adam(rate))
+    return SurrogateGradient(
+        Objective(predict, readout_cross_entropy),
+        optax.chain(optax.clip_by_global_norm(config.clip), optax.adam(rate)),
+    )
 
 
 @functools.lru_cache(maxsize=32)  # the same functions, so that they compile once

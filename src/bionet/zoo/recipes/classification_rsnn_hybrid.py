@@ -54,6 +54,7 @@ class Config:
     hidden: int = 128  # spiking units
     leak: float = 0.8  # share of its voltage that a unit keeps per step
     slope: float = 2.0  # of the surrogate derivative
+    clip: float = 1.0  # longest pseudo-gradient; a longer one is cut down to it
     learning_rate: float = 5e-3  # of Adam at the start; it falls to zero along a cosine
     pairs: int = 4  # pairs of perturbed networks per step
     sigma: float = 0.02  # standard deviation of the perturbation of each weight
@@ -170,7 +171,7 @@ def trainer(config: Config) -> SurrogateES:
     rate = optax.cosine_decay_schedule(config.learning_rate, max(steps, 1))
     return SurrogateES(
         Objective(predict, readout_cross_entropy),
-        optax.adam(rate),
+        optax.chain(optax.clip_by_global_norm(config.clip), optax.adam(rate)),
         num_samples=config.pairs,
         sigma=config.sigma,
         lam=config.lam,
