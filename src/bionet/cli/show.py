@@ -54,12 +54,18 @@ def _print_spec(console: Console, spec: zoo.RecipeSpec) -> None:
             f"{band.metric}{on} {band.low:g} to {band.high:g}, {band.seeds} seeds{source}",
         )
     for margin in spec.margins:
-        on = f" on {margin.dataset}" if margin.dataset else ""
-        table.add_row("above", f"{margin.over}{on} by {margin.least:g} at least")
+        table.add_row(*_margin(margin))
     if spec.cost is not None:
         table.add_row("cost", _cost(spec.cost))
     table.add_row("code", spec.entry_point)
     console.print(table)
+
+
+def _margin(margin: zoo.Margin) -> tuple[str, str]:
+    over = f"{margin.over} on {margin.dataset}" if margin.dataset else margin.over
+    if margin.least < 0:
+        return "beside", f"{over}, at most {-margin.least:g} below it"
+    return "above", f"{over} by {margin.least:g} at least"
 
 
 def _cost(cost: zoo.Cost) -> str:

@@ -32,16 +32,19 @@ def test_json_holds_the_spec_and_the_fields(command, fake_zoo):
 def test_measured_numbers_are_shown(command, fake_zoo, monkeypatch):
     from dataclasses import replace
 
-    from bionet.zoo import Band, Cost
+    from bionet.zoo import Band, Cost, Margin
 
     measured = replace(
         fake_zoo["fake-local"],
         id="fake-measured",
         expected=(Band("accuracy", 0.9, 0.95, 5, "research/fake.py", "dust"),),
-        cost=Cost(2.5, "2 CPU cores"),
+        margins=(Margin("chance", 0.4, "dust"), Margin("optimum", -0.02)),
+        cost=Cost(2.5, "2 CPU cores", cold_seconds=9.0, peak_memory_mib=300),
     )
     fake_zoo.register(measured)
     monkeypatch.setenv("COLUMNS", "100")
     _, out, _ = command("show", "fake-measured")
     assert "accuracy on dust 0.9 to 0.95, 5 seeds, from research/fake.py" in out
-    assert "demo 2.5 s on 2 CPU cores" in out
+    assert "chance on dust by 0.4 at least" in out
+    assert "optimum, at most 0.02 below it" in out
+    assert "demo 2.5 s on 2 CPU cores, 9 s the first time, 300 MiB" in out
