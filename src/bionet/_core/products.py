@@ -77,7 +77,7 @@ def _rounded(W: Array) -> Array:
     return jax.lax.reduce_precision(W, exponent_bits=8, mantissa_bits=7)
 
 
-FEW = 4
+FEW = 8
 
 
 def few_by_many(x: Float[Array, "*batch d"], W: Float[Array, "d k"]) -> Float[Array, "*batch k"]:
@@ -89,4 +89,6 @@ def few_by_many(x: Float[Array, "*batch d"], W: Float[Array, "d k"]) -> Float[Ar
     """
     if len(W) > FEW:
         return x @ W
+    if len(W) > FEW // 2:
+        x = jax.lax.optimization_barrier(x)  # or all that made x is done again for each term
     return functools.reduce(operator.add, (x[..., i, None] * W[i] for i in range(len(W))))

@@ -75,7 +75,7 @@ def test_an_unknown_kind_is_named_with_the_nearest(kind, says):
         make(kind, "bfloat")
 
 
-@pytest.mark.parametrize("inputs", [1, 3, 4, 5])
+@pytest.mark.parametrize("inputs", [1, 4, 5, 8, 9])
 def test_few_inputs_give_the_product(inputs):
     rng = np.random.default_rng(0)
     x, W = rng.normal(size=(2, 6, inputs)), rng.normal(size=(inputs, 3))
