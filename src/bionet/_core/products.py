@@ -77,11 +77,11 @@ def _rounded(W: Array) -> Array:
     return jax.lax.reduce_precision(W, exponent_bits=8, mantissa_bits=7)
 
 
-FEW = 8
+FEW = 8  # inputs; measured on a CPU, with populations of 64 and 1,024
 
 
 def few_by_many(x: Float[Array, "*batch d"], W: Float[Array, "d k"]) -> Float[Array, "*batch k"]:
-    """`x @ W`, where a handful of inputs is multiplied out.
+    """`x @ W`, multiplied out for up to `FEW` inputs.
 
     That becomes one loop with whatever stands before and behind it. A product is a call of its
     own, and under `vmap` over the members of a population a call for each of them, which takes
