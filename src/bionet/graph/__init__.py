@@ -1,0 +1,54 @@
+"""Asynchronous networks: nodes with rates of their own, messages that take time."""
+
+from bionet.graph.base import (
+    TICKS_PER_SECOND,
+    ComputationGraph,
+    Edge,
+    GraphState,
+    InputState,
+    NodeRecord,
+    StepState,
+    Vertex,
+    Window,
+    stack_graphs,
+    ticks,
+)
+from bionet.graph.delays import (
+    AbstractDelay,
+    ClippedNormal,
+    Deterministic,
+    Mixture,
+    TrainableDelay,
+    Uniform,
+)
+from bionet.graph.generate import augment_graphs, generate_graphs
+from bionet.graph.node import BaseNode, Connection
+from bionet.graph.supergraph import Supergraph
+from bionet.graph.timings import SlotTimings, Timings
+
+__all__ = [
+    "TICKS_PER_SECOND",
+    "AbstractDelay",
+    "BaseNode",
+    "ClippedNormal",
+    "ComputationGraph",
+    "Connection",
+    "Deterministic",
+    "Edge",
+    "GraphState",
+    "InputState",
+    "Mixture",
+    "NodeRecord",
+    "SlotTimings",
+    "StepState",
+    "Supergraph",
+    "Timings",
+    "TrainableDelay",
+    "Uniform",
+    "Vertex",
+    "Window",
+    "augment_graphs",
+    "generate_graphs",
+    "stack_graphs",
+    "ticks",
+]

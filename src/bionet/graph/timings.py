@@ -1,0 +1,142 @@
+"""The tables: which slot runs in which step of which episode, when, and what it sees.
+
+They are all that a compiled graph knows of the schedule, indexed by `(episode, step, slot)`,
+where the slots are those of one node. Nothing in them changes while it runs.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Bool, Int
+
+from bionet.graph.base import TICKS_PER_SECOND, Window
+from bionet.graph.supergraph import Schedule
+from bionet.graph.windows import WindowedGraph
+
+LATEST = np.iinfo(np.int32).max
+
+
+@final
+class SlotTimings(eqx.Module):
+    """What the slots of one node do, in every step of every episode.
+
+    Args:
+        run: whether the slot runs at all.
+        seq: which of the node's steps it runs; -1 where it does not run, as for all that follow.
+        ts_start: when that step starts, in ticks.
+        ts_end: when it ends, in ticks.
+        windows: by the input's name, what it sees; the window is the last axis.
+    """
+
+    run: Bool[np.ndarray, "episodes steps slots"]
+    seq: Int[np.ndarray, "episodes steps slots"]
+    ts_start: Int[np.ndarray, "episodes steps slots"]
+    ts_end: Int[np.ndarray, "episodes steps slots"]
+    windows: dict[str, Window]
+
+
+@final
+class Timings(eqx.Module):
+    """The tables of all nodes, in whole numbers of 32 bits.
+
+    Args:
+        nodes: the tables, by the node's name. The n-th slot of a node is the n-th of its name
+            in `slots`.
+        slots: the node's name of each slot, in the order in which they run; the supervisor's is
+            the last.
+        generation: of each slot; slots of one generation do not wait for one another.
+        buffer_sizes: by the node's name, how many of its last outputs have to be kept so that
+            every window is still there when it is read.
+    """
+
+    nodes: dict[str, SlotTimings]
+    slots: tuple[str, ...] = eqx.field(static=True)
+    generation: tuple[int, ...] = eqx.field(static=True)
+    buffer_sizes: dict[str, int] = eqx.field(static=True)
+
+    @property
+    def num_steps(self) -> int:
+        """How many steps of the supervisor the tables hold."""
+        return self.nodes[self.slots[-1]].run.shape[1]
+
+
+def make_timings(found: Schedule, graphs: WindowedGraph) -> Timings:
+    """Writes a schedule down.
+
+    Args:
+        found: the slots, and who runs in them.
+        graphs: the graphs that it was found for, after windows.
+
+    Raises:
+        ValueError: a time that does not fit into 32 bits.
+    """
+    nodes = {kind: _slots(found, graphs, kind) for kind in found.kinds}
+    for kind, node in nodes.items():
+        latest = max(int(leaf.max(initial=0)) for leaf in jax.tree.leaves(node))
+        if latest > LATEST:
+            raise ValueError(
+                f"Graph: node {kind!r} runs until {latest / TICKS_PER_SECOND:,.0f} s, but times "
+                f"fit up to {LATEST // TICKS_PER_SECOND:,} s; cut the episodes into shorter ones."
+            )
+    narrow = {kind: jax.tree.map(_narrow, node) for kind, node in nodes.items()}
+    names = tuple(found.kinds[slot] for slot in found.slots)
+    return Timings(narrow, names, found.generation, _buffer_sizes(found, graphs, nodes))
+
+
+def _slots(found: Schedule, graphs: WindowedGraph, kind: str) -> SlotTimings:
+    vertex, places = graphs.vertices[kind], found.slots_of(kind)
+    fits = found.fits[:, places]
+    nth = (np.cumsum(fits, axis=1) - fits)[found.which]
+    begin = found.cuts.counts[:, :-1, found.kinds.index(kind)]
+    run = fits[found.which]
+    seq = np.where(run, begin[..., None] + nth, -1)
+    windows = {
+        name: jax.tree.map(lambda leaf: _at(leaf, seq), window)
+        for (receiver, name), window in graphs.windows.items()
+        if receiver == kind
+    }
+    return SlotTimings(run, seq, _at(vertex.ts_start, seq), _at(vertex.ts_end, seq), windows)
+
+
+def _at(leaf: np.ndarray, seq: np.ndarray) -> np.ndarray:
+    rows = np.arange(len(leaf))[:, None, None]
+    found = leaf[rows, np.maximum(seq, 0)]
+    return np.where((seq < 0).reshape(*seq.shape, *[1] * (found.ndim - seq.ndim)), -1, found)
+
+
+def _narrow(leaf: np.ndarray) -> np.ndarray:
+    return leaf if leaf.dtype == bool else leaf.astype(np.int32)
+
+
+def _buffer_sizes(
+    found: Schedule, graphs: WindowedGraph, nodes: dict[str, SlotTimings]
+) -> dict[str, int]:
+    """The most that lies between the oldest output of a window and the last one written."""
+    sizes = dict.fromkeys(found.kinds, 1)
+    for (receiver, name), sender in graphs.senders.items():
+        if receiver in nodes and sender in nodes:
+            written = _written(found, sender, found.slots_of(receiver))
+            seq = nodes[receiver].windows[name].seq
+            behind = np.where(seq < 0, 0, written[..., None] - seq)
+            sizes[sender] = max(sizes[sender], int(behind.max(initial=0)))
+    return sizes
+
+
+def _written(found: Schedule, sender: str, places: list[int]) -> np.ndarray:
+    """How many steps the sender has taken when each of these slots has run.
+
+    All slots of the same generation count, whichever runs first.
+    """
+    mine = found.slots_of(sender)
+    generation = np.array(found.generation)
+    fits = found.fits[:, mine]
+    earlier = [
+        (np.array(mine) <= place) | (generation[mine] <= generation[place]) for place in places
+    ]
+    inside = np.stack([fits[:, mask].sum(-1) for mask in earlier], axis=-1)[found.which]
+    begin = found.cuts.counts[:, :-1, found.kinds.index(sender)]
+    return begin[..., None] + inside
