@@ -22,6 +22,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, ArrayLike, Int, PRNGKeyArray, PyTree
 
+from bionet.graph.recorded import check_graph
+
 TICKS_PER_SECOND = 1_000_000
 """How finely time is counted."""
 
@@ -116,11 +118,7 @@ class ComputationGraph(eqx.Module):
     ) -> None:
         self.vertices = dict(sorted(vertices.items()))
         self.edges = dict(sorted((edges or {}).items()))
-        _check_shapes(self)
-        for name, vertex in self.vertices.items():
-            _check_vertex(name, vertex)
-        for key, edge in self.edges.items():
-            _check_edge(key, edge, self)
+        check_graph(self)
 
     @property
     def senders(self) -> dict[Key, str]:
@@ -147,7 +145,10 @@ class ComputationGraph(eqx.Module):
             )
         one = jax.tree.map(lambda leaf: leaf[episode], self.stacked())
         return type(self)(
-            {n: jax.tree.map(lambda x, keep=v.seq >= 0: x[keep], v) for n, v in one.vertices.items()},
+            {
+                n: jax.tree.map(lambda x, keep=v.seq >= 0: x[keep], v)
+                for n, v in one.vertices.items()
+            },
             {
                 k: jax.tree.map(lambda x, keep=e.seq_out >= 0: x[keep], e)
                 for k, e in one.edges.items()
@@ -183,7 +184,10 @@ def _padded(*leaves: np.ndarray) -> np.ndarray:
     most = max(leaf.shape[-1] for leaf in leaves)
     widths = [((0, 0), (0, most - leaf.shape[-1])) for leaf in leaves]
     return np.concatenate(
-        [np.pad(leaf, width, constant_values=-1) for leaf, width in zip(leaves, widths, strict=True)]
+        [
+            np.pad(leaf, width, constant_values=-1)
+            for leaf, width in zip(leaves, widths, strict=True)
+        ]
     )
 
 
@@ -313,70 +317,3 @@ def _replaced(tree: Any, changed: Mapping[str, Any]) -> Any:
         if name not in known:
             raise TypeError(f"{type(tree).__name__} has no field {name!r}: {', '.join(known)}.")
     return type(tree)(**(known | dict(changed)))
-
-
-def _check_shapes(graph: ComputationGraph) -> None:
-    if not graph.vertices:
-        raise ValueError("ComputationGraph: needs one node at least, got none.")
-    parts = [(f"node {name!r}", vertex) for name, vertex in graph.vertices.items()]
-    parts += [(f"edge {key}", edge) for key, edge in graph.edges.items()]
-    first = parts[0][1].seq.shape[:-1]
-    for where, part in parts:
-        shapes = {leaf.shape for leaf in jax.tree.leaves(part)}
-        if len(shapes) > 1:
-            raise ValueError(
-                f"ComputationGraph: {where} needs arrays of one shape, got {sorted(shapes)}."
-            )
-        (shape,) = shapes
-        if len(shape) > 2 or shape[:-1] != first:
-            raise ValueError(
-                f"ComputationGraph: {where} needs shape {(*first, 'count')}, as the first node "
-                f"has it, got {shape}."
-            )
-
-
-def _numbered(seq: np.ndarray) -> bool:
-    count = np.arange(seq.shape[-1])
-    kept = count < (seq >= 0).sum(-1)[..., None]
-    return bool((seq == np.where(kept, count, -1)).all())
-
-
-def _check_vertex(name: str, vertex: Vertex) -> None:
-    if not _numbered(vertex.seq):
-        raise ValueError(
-            f"ComputationGraph: node {name!r} needs seq 0, 1, 2 and so on, then -1 as padding."
-        )
-    kept = vertex.seq >= 0
-    if (vertex.ts_end < vertex.ts_start)[kept].any():
-        raise ValueError(f"ComputationGraph: a step of node {name!r} ends before it starts.")
-    if (np.diff(vertex.ts_start) < 0)[kept[..., 1:]].any():
-        raise ValueError(f"ComputationGraph: a step of node {name!r} starts before the one before.")
-
-
-def _check_edge(key: Key, edge: Edge, graph: ComputationGraph) -> None:
-    receiver, sender = key[0], edge.sender or key[1]
-    for name in (receiver, sender):
-        if name not in graph.vertices:
-            raise ValueError(
-                f"ComputationGraph: edge {key} goes from {sender!r} to {receiver!r}, but there is "
-                f"no node {name!r}; there are {', '.join(graph.vertices)}."
-            )
-    sent, seen = edge.seq_out >= 0, edge.seq_in >= 0
-    if not _numbered(np.where(sent, np.cumsum(sent, -1) - 1, -1)) or (seen & ~sent).any():
-        raise ValueError(f"ComputationGraph: edge {key} needs its padding of -1 at the end.")
-    if (np.diff(edge.seq_out) <= 0)[sent[..., 1:]].any():
-        raise ValueError(f"ComputationGraph: edge {key} needs seq_out in ascending order.")
-    for field, seq, name in (("seq_out", edge.seq_out, sender), ("seq_in", edge.seq_in, receiver)):
-        counts = graph.vertices[name].counts
-        if (seq.max(-1, initial=-1) >= counts).any():
-            raise ValueError(
-                f"ComputationGraph: edge {key} has {field} {seq.max()}, but an episode of node "
-                f"{name!r} has only {counts.min()} steps."
-            )
-    # A message that nobody saw overtakes no one: it counts as seen with the one before it.
-    first_seen = np.maximum.accumulate(edge.seq_in, axis=-1) if edge.seq_in.size else edge.seq_in
-    if (edge.seq_in < first_seen)[seen].any():
-        raise ValueError(
-            f"ComputationGraph: messages of edge {key} overtake one another: seq_in needs to be "
-            "in ascending order, -1 aside."
-        )

@@ -13,16 +13,14 @@ alone, and all of this is arithmetic on arrays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
 from bionet.graph.base import ComputationGraph, Edge, Key, Vertex, ticks
 from bionet.graph.loops import find_loop, said_loop
-from bionet.graph.node import BaseNode, Connection, as_generator, by_name
-
-Nodes = Mapping[str, BaseNode] | Sequence[BaseNode]
+from bionet.graph.node import BaseNode, Connection, Nodes, as_generator, by_name
 
 
 def generate_graphs(

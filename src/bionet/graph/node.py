@@ -12,7 +12,7 @@ from __future__ import annotations
 import abc
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
@@ -214,7 +214,11 @@ class BaseNode(abc.ABC):
         """
 
 
-def by_name(nodes: Mapping[str, BaseNode] | list[BaseNode] | tuple[BaseNode, ...]) -> dict:
+Nodes = Mapping[str, BaseNode] | Sequence[BaseNode]
+"""The nodes of a network: by their names, or one after the other."""
+
+
+def by_name(nodes: Nodes) -> dict[str, BaseNode]:
     """The nodes by their names, sorted, with every sender among them.
 
     Raises:
@@ -285,8 +289,10 @@ def _window(where: str, window: int, delay: AbstractDelay, sender: BaseNode) -> 
         window = operator.index(window)
     except TypeError:
         raise TypeError(f"{where}: window needs an int, got {window!r}.") from None
-    least = delay.window_for(float(sender.rate)) if isinstance(delay, TrainableDelay) else 1
+    least, why = 1, ""
+    if isinstance(delay, TrainableDelay):
+        least = delay.window_for(float(sender.rate))
+        why = f" to cover delays from {delay.low} to {delay.high} s"
     if window < least:
-        why = f" to cover delays from {delay.low} to {delay.high} s" if least > 1 else ""
         raise ValueError(f"{where}: window needs {least} or more{why}, got {window}.")
     return window

@@ -23,7 +23,7 @@ from typing import Self, final
 import numpy as np
 from jaxtyping import Bool, Int
 
-from bionet.graph.base import ComputationGraph, Key
+from bionet.graph.base import ComputationGraph
 from bionet.graph.windows import newest_seen
 
 Link = tuple[int, int]
@@ -56,7 +56,10 @@ class Cuts:
 
 
 def cut(
-    graphs: ComputationGraph, supervisor: str, prune: bool = True, skip: frozenset[str] = frozenset()
+    graphs: ComputationGraph,
+    supervisor: str,
+    prune: bool = True,
+    skip: frozenset[str] = frozenset(),
 ) -> Cuts:
     """Cuts episodes without loops between the supervisor's steps.
 
@@ -154,7 +157,7 @@ def _supervised(
 ) -> list[np.ndarray]:
     """How many steps of the supervisor each step of each node waits for, by whatever way."""
     behind = [np.zeros(graphs.vertices[name].seq.shape, np.int64) for name in names]
-    behind[boss] = np.broadcast_to(np.arange(1, behind[boss].shape[1] + 1), behind[boss].shape)
+    behind[boss] += np.arange(1, graphs.vertices[names[boss]].seq.shape[-1] + 1)
     rows = np.arange(graphs.num_episodes)[:, None]
     widened = True
     while widened:
@@ -226,7 +229,11 @@ class Demands:
     @cached_property
     def _senders(self) -> list[list[tuple[int, np.ndarray]]]:
         return [
-            [(sender, needs) for (receiver, sender), needs in self.waits.items() if receiver == kind]
+            [
+                (sender, needs)
+                for (receiver, sender), needs in self.waits.items()
+                if receiver == kind
+            ]
             for kind in range(self.kinds)
         ]
 

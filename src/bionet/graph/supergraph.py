@@ -147,7 +147,8 @@ def fewest_slots(
     """
     grown = [_grown(asked, start, weigh, progress) for weigh in (_ready, _share, _work_left)]
     if not start:
-        grown.append([kind for run in generations(asked) for kind in np.flatnonzero(run.any(0))])
+        every = [np.flatnonzero(run.any(0)).tolist() for run in generations(asked)]
+        grown.append([kind for run in every for kind in run])
     best = min(grown, key=len)
     present = np.bincount(start, minlength=asked.kinds)
     least = int(np.maximum(asked.counts.max(0, initial=0), present).sum())
