@@ -22,11 +22,13 @@ from bionet.graph.delays import (
     Uniform,
 )
 from bionet.graph.generate import augment_graphs, generate_graphs
+from bionet.graph.graph import SHARED, Graph
 from bionet.graph.node import BaseNode, Connection
 from bionet.graph.supergraph import Supergraph
 from bionet.graph.timings import SlotTimings, Timings
 
 __all__ = [
+    "SHARED",
     "TICKS_PER_SECOND",
     "AbstractDelay",
     "BaseNode",
@@ -35,6 +37,7 @@ __all__ = [
     "Connection",
     "Deterministic",
     "Edge",
+    "Graph",
     "GraphState",
     "InputState",
     "Mixture",

@@ -87,6 +87,34 @@ def make_timings(found: Schedule, graphs: WindowedGraph) -> Timings:
     return Timings(narrow, names, found.generation, _buffer_sizes(found, graphs, nodes))
 
 
+def check_timings(timings: Timings, graphs: WindowedGraph) -> None:
+    """Walks through the tables, slot by slot, and fails where a step would come too early.
+
+    Raises:
+        RuntimeError: a step out of its order, or before one that it waits for. That would be a
+            fault of bionet.
+    """
+    for episode in range(len(next(iter(timings.nodes.values())).run)):
+        done = dict.fromkeys(timings.nodes, 0)
+        for step in range(timings.num_steps):
+            place = dict.fromkeys(timings.nodes, 0)
+            for kind in timings.slots:
+                node, at = timings.nodes[kind], (episode, step, place[kind])
+                place[kind] += 1
+                if node.run[at]:
+                    early = [
+                        name
+                        for name, window in node.windows.items()
+                        if window.seq[at].max() >= done.get(graphs.senders[kind, name], LATEST)
+                    ]
+                    if early or node.seq[at] != done[kind]:
+                        raise RuntimeError(
+                            f"Graph: step {node.seq[at]} of {kind!r} in episode {episode} comes "
+                            f"too early, by {early or 'its own order'}; please report this."
+                        )
+                    done[kind] += 1
+
+
 def _slots(found: Schedule, graphs: WindowedGraph, kind: str) -> SlotTimings:
     vertex, places = graphs.vertices[kind], found.slots_of(kind)
     fits = found.fits[:, places]

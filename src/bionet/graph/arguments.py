@@ -1,0 +1,119 @@
+"""What a `Graph` is given, and what is told where it does not fit together."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import networkx as nx
+
+from bionet._core.names import unknown
+from bionet.graph.base import ComputationGraph, InputState
+from bionet.graph.node import BaseNode
+
+
+def known_supervisor(supervisor: str | BaseNode, nodes: Mapping[str, BaseNode]) -> str:
+    """The supervisor's name, which is a node's."""
+    name = supervisor.name if isinstance(supervisor, BaseNode) else supervisor
+    if not isinstance(name, str):
+        raise TypeError(f"Graph: supervisor needs a node or a node's name, got {supervisor!r}.")
+    if name not in nodes:
+        raise ValueError(f"Graph: supervisor: {unknown('node', name, nodes)}")
+    return name
+
+
+def skipped(
+    skip: Iterable[str] | None, supervisor: str, nodes: Mapping[str, BaseNode]
+) -> frozenset[str]:
+    """The names of the nodes that are not executed."""
+    names = [skip] if isinstance(skip, str) else list(skip or ())
+    check_names("Graph: skip", names, nodes)
+    if supervisor in names:
+        raise ValueError(
+            f"Graph: skip names the supervisor {supervisor!r}, without which no step ends."
+        )
+    return frozenset(names)
+
+
+def check_names(where: str, names: Iterable[str], nodes: Mapping[str, BaseNode]) -> None:
+    """Fails at the first name that no node has."""
+    for name in names:
+        if name not in nodes:
+            raise ValueError(f"{where}: {unknown('node', name, nodes)}")
+
+
+def check_recorded(
+    graphs: ComputationGraph, nodes: Mapping[str, BaseNode], supervisor: str
+) -> None:
+    """Fails unless the graphs are of these nodes and connections, and reach the supervisor."""
+    check_names("Graph: graphs_raw", graphs.vertices, nodes)
+    for name in nodes:
+        if name not in graphs.vertices:
+            raise ValueError(
+                f"Graph: graphs_raw has no node {name!r}; augment_graphs adds what is missing."
+            )
+    connections = {
+        (node.name, name): connection.sender.name
+        for node in nodes.values()
+        for name, connection in node.inputs.items()
+    }
+    for key in sorted(connections.keys() | graphs.senders.keys()):
+        if connections.get(key) != graphs.senders.get(key):
+            raise ValueError(
+                f"Graph: edge {key} comes from {graphs.senders.get(key)!r} in graphs_raw, but from "
+                f"{connections.get(key)!r} in the nodes; connect what was recorded, or add what "
+                "was not by augment_graphs."
+            )
+    wiring = nx.DiGraph((sender, receiver) for (receiver, _), sender in connections.items())
+    if len(nodes) > 1 and not set(
+        wiring.predecessors(supervisor) if supervisor in wiring else ()
+    ) - {supervisor}:
+        raise ValueError(
+            f"Graph: the supervisor {supervisor!r} hears nobody, so that nobody would have to run; "
+            "connect it to a sender."
+        )
+
+
+def check_windows(node: BaseNode, inputs: Any) -> None:
+    """Fails unless `init_inputs` made a window of the right size for each connection."""
+    sizes = {name: connection.window for name, connection in node.inputs.items()}
+    found = {
+        name: len(seen) if isinstance(seen, InputState) else None
+        for name, seen in dict(inputs).items()
+    }
+    if found != sizes:
+        raise ValueError(
+            f"Node {node.name!r}: init_inputs needs an InputState per input with windows of "
+            f"{sizes}, got {found}."
+        )
+
+
+def buffer_rows(
+    needed: Mapping[str, int],
+    given: Mapping[str, int] | None,
+    extra: int,
+    nodes: Mapping[str, BaseNode],
+) -> dict[str, int]:
+    """How many outputs each node's buffer holds; a node that never runs needs none."""
+    check_names("Graph: buffer_sizes", given or {}, nodes)
+    extra = whole_number("Graph: extra_padding", extra)
+    sizes = {name: needed.get(name, 0) for name in nodes}
+    for name, size in (given or {}).items():
+        if whole_number(f"Graph: buffer_sizes[{name!r}]", size) < sizes[name]:
+            raise ValueError(
+                f"Graph: buffer_sizes[{name!r}] needs {sizes[name]} or more, got {size}."
+            )
+        sizes[name] = size
+    return {name: size + extra for name, size in sizes.items()}
+
+
+def whole_number(where: str, value: int) -> int:
+    """An int of 0 or more."""
+    try:
+        value = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{where} needs an int, got {value!r}.") from None
+    if value < 0:
+        raise ValueError(f"{where} needs 0 or more, got {value}.")
+    return value

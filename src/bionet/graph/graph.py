@@ -1,0 +1,445 @@
+"""A network of nodes with rates and delays, compiled into one program.
+
+What happens when was drawn or recorded beforehand. So all of it is known before anything runs:
+which node takes its step after which other one, and which messages it sees by then. `Graph`
+puts that into tables, and finds an order of slots into which everything between two steps of
+the supervisor fits. What is compiled is one pass over these slots; which of them run this time,
+and on what, it reads from the tables at `(graph_state.eps, graph_state.step)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import final
+
+import jax
+import jax.numpy as jnp
+import networkx as nx
+import numpy as np
+from jaxtyping import Array, ArrayLike, Int, PRNGKeyArray, PyTree
+
+from bionet.graph.arguments import (
+    buffer_rows,
+    check_names,
+    check_recorded,
+    check_windows,
+    known_supervisor,
+    skipped,
+    whole_number,
+)
+from bionet.graph.base import (
+    ComputationGraph,
+    GraphState,
+    NodeRecord,
+    StepState,
+    stack_graphs,
+)
+from bionet.graph.execute import Layout, Slot, kept, step_state
+from bionet.graph.loops import find_loop, said_loop
+from bionet.graph.node import BaseNode, Nodes, by_name
+from bionet.graph.partition import cut
+from bionet.graph.progress import Bar, Clock
+from bionet.graph.records import Wanted, blank, wanted_by_node
+from bionet.graph.supergraph import Supergraph, schedule
+from bionet.graph.timings import Timings, check_timings, make_timings
+from bionet.graph.windows import WindowedGraph, to_networkx, windowed
+
+SHARED = GraphState(eps=None, step=None, rng=0, params=0, state=0, inputs=0, buffer=0, aux=0)  # pyright: ignore[reportArgumentType]
+"""Axes for `jax.vmap` over graph states that are at one step of one episode.
+
+Give it as `in_axes` and `out_axes`: the batch then looks up its schedule once. States that are
+at steps or episodes of their own take the axis 0 throughout.
+"""
+
+
+@final
+class Graph:
+    """Runs nodes whose schedule is known, one step of the supervisor after the other.
+
+    Args:
+        nodes: all nodes.
+        supervisor: the node whose steps bound the steps of the graph, by name or itself.
+        graphs_raw: one or many episodes, recorded or generated.
+        skip: names of nodes that are not executed; the others see what they had before their
+            first step, for ever. It has nothing to do with the `skip` of a connection.
+        supergraph: how partitions are brought into one order.
+        prune: run only what the supervisor waits for, now or later. If false, also run every
+            other step that has started by the supervisor's last tick.
+        S_init: a supergraph to begin with in the mode MCS, as another graph's `S`.
+        backtrack: in how many orders slots are dropped.
+        debug: check the schedule step by step, and print how long each part took.
+        progress_bar: show one on a terminal while the supergraph grows.
+        buffer_sizes: by the node's name, how many outputs are kept, if more than needed.
+        extra_padding: how many more are kept of every node.
+
+    Raises:
+        TypeError: things of the wrong kind.
+        ValueError: nodes and graphs that do not fit together, steps that wait for one another,
+            a supervisor that hears nobody or takes no step, names that no node has, a buffer
+            that is too small.
+
+    Example:
+        ```python
+        import jax
+        import jax.numpy as jnp
+        from bionet.graph import BaseNode, Graph, generate_graphs
+
+        class Counter(BaseNode):
+            def init_output(self, rng=None, graph_state=None):
+                return jnp.zeros(())
+
+            def step(self, step_state):
+                return step_state, step_state.seq + 1.0
+
+        class Sum(BaseNode):
+            def init_state(self, rng=None, graph_state=None):
+                return jnp.zeros(())
+
+            def init_output(self, rng=None, graph_state=None):
+                return jnp.zeros(())
+
+            def step(self, step_state):
+                state = step_state.state + step_state.inputs["eye"].data.sum()
+                return step_state.replace(state=state), state
+
+        eye, hand = Counter("eye", rate=50), Sum("hand", rate=10)
+        hand.connect(eye, window=2, delay=0.005)
+        graph = Graph([eye, hand], "hand", generate_graphs([eye, hand], ts_max=1.0))
+        state = jax.jit(graph.rollout)(graph.init())
+        print(len(graph.S), graph.max_steps, state.state["hand"])
+        ```
+    """
+
+    def __init__(
+        self,
+        nodes: Nodes,
+        supervisor: str | BaseNode,
+        graphs_raw: ComputationGraph | Sequence[ComputationGraph],
+        skip: Iterable[str] | None = None,
+        supergraph: Supergraph = Supergraph.MCS,
+        prune: bool = True,
+        S_init: nx.DiGraph | None = None,
+        backtrack: int = 20,
+        debug: bool = False,
+        progress_bar: bool = True,
+        buffer_sizes: Mapping[str, int] | None = None,
+        extra_padding: int = 0,
+    ) -> None:
+        clock = Clock(debug)
+        self.nodes = by_name(nodes)
+        self.supervisor = known_supervisor(supervisor, self.nodes)
+        self.skip = skipped(skip, self.supervisor, self.nodes)
+        self._raw = stack_graphs(graphs_raw)
+        check_recorded(self._raw, self.nodes, self.supervisor)
+        if loop := find_loop(self._raw):
+            raise ValueError(said_loop("Graph: graphs_raw", loop, self._raw))
+        clock("checked the graphs")
+        sizes = {(n, i): c.window for n, node in self.nodes.items() for i, c in node.inputs.items()}
+        self._windowed = windowed(self._raw, sizes)
+        clock("made the windows")
+        cuts = cut(self._raw, self.supervisor, prune, self.skip)
+        clock(f"cut {cuts.counts.shape[0]} episodes into {cuts.steps} partitions each")
+        with Bar(progress_bar) as bar:
+            self._schedule = schedule(cuts, supergraph, S_init, backtrack, bar)
+        clock(f"found {len(self._schedule)} slots")
+        self._timings = make_timings(self._schedule, self._windowed)
+        clock("wrote the tables")
+        needed = self._timings.buffer_sizes
+        self._sizes = buffer_rows(needed, buffer_sizes, extra_padding, self.nodes)
+        self._unrolled = supergraph is Supergraph.MCS
+        self._lay_out()
+        if debug:
+            check_timings(self._timings, self._windowed)
+            clock("checked every step of it")
+
+    @property
+    def max_eps(self) -> int:
+        """How many episodes there are."""
+        return self._raw.num_episodes
+
+    @property
+    def max_steps(self) -> int:
+        """The supervisor's steps in the shortest episode, less one."""
+        return self._timings.num_steps - 1
+
+    @property
+    def timings(self) -> Timings:
+        """The tables: which slot runs in which step of which episode, when, on what."""
+        return self._timings
+
+    @property
+    def graphs_raw(self) -> ComputationGraph:
+        """The episodes as they were given, stacked."""
+        return self._raw
+
+    @property
+    def graphs(self) -> WindowedGraph:
+        """The same after windows."""
+        return self._windowed
+
+    @cached_property
+    def Gs(self) -> list[nx.DiGraph]:
+        """The episodes as networkx graphs, made when they are first asked for."""
+        return [to_networkx(self._windowed, episode) for episode in range(self.max_eps)]
+
+    @property
+    def S(self) -> nx.DiGraph:
+        """The supergraph: slots 0, 1, 2 and so on, in order, with `kind` and `generation`."""
+        return self._schedule.graph
+
+    def init(
+        self,
+        rng: PRNGKeyArray | None = None,
+        params: Mapping[str, PyTree] | None = None,
+        starting_step: Int[ArrayLike, ""] = 0,
+        starting_eps: Int[ArrayLike, ""] = 0,
+        randomize_eps: bool = False,
+        order: Sequence[str] | None = None,
+    ) -> GraphState:
+        """Everything before the first step: parameters, states, windows, buffers, in this order.
+
+        Args:
+            rng: a key; None for the same one each time.
+            params: parameters of some nodes, in place of what they make themselves.
+            starting_step: how many steps of the supervisor to leave out; clipped.
+            starting_eps: the episode to follow; clipped.
+            randomize_eps: draw the episode.
+            order: the nodes that come first. Then comes the supervisor, then the others by name.
+                Each is shown the graph state with what the ones before it made.
+
+        Raises:
+            ValueError: a name in `params` or `order` that no node has, or twice.
+        """
+        rng = jax.random.key(0) if rng is None else rng
+        names = self._in_order(order)
+        check_names("Graph.init: params", params or {}, self.nodes)
+        rng_eps, rng_nodes = jax.random.split(rng)
+        draw = jax.random.randint(rng_eps, (), 0, self.max_eps)
+        eps = draw if randomize_eps else jnp.clip(jnp.asarray(starting_eps), 0, self.max_eps - 1)
+        step = jnp.clip(jnp.asarray(starting_step), 0, self.max_steps)
+        keys = {
+            name: jax.random.split(jax.random.fold_in(rng_nodes, place), 5)
+            for place, name in enumerate(self.nodes)
+        }
+        state = GraphState(
+            eps=eps.astype(jnp.int32),
+            step=step.astype(jnp.int32),
+            rng={name: own[0] for name, own in keys.items()},
+            params=dict(params or {}),
+            state={},
+            inputs={},
+            buffer={},
+            aux={},
+        )
+        for place, field in enumerate(("params", "state", "inputs", "output"), 1):
+            home = "buffer" if field == "output" else field
+            for name in names:
+                if name not in getattr(state, home):
+                    make = getattr(self.nodes[name], f"init_{field}")
+                    made = make(keys[name][place], state)
+                    made = jax.tree.map(jnp.asarray, made)
+                    if field == "inputs":
+                        check_windows(self.nodes[name], made)
+                    if field == "output":
+                        made = _rows(made, self._sizes[name] + 2)
+                    state = state.replace(**{home: getattr(state, home) | {name: made}})
+        return state
+
+    def init_record(
+        self,
+        graph_state: GraphState,
+        params: Wanted = None,
+        rng: Wanted = None,
+        inputs: Wanted = None,
+        state: Wanted = None,
+        output: Wanted = None,
+    ) -> GraphState:
+        """The graph state with a record in `aux["record"]`, by the node's name.
+
+        Each argument says what is kept: for all nodes by one bool, or by a bool per name.
+
+        Args:
+            graph_state: as `init` made it.
+            params: the parameters, once, as they are now.
+            rng: the key before each step, as numbers.
+            inputs: what each step saw.
+            state: the state before each step.
+            output: what each step sent.
+
+        Raises:
+            ValueError: a name that no node has.
+        """
+        wanted = {"params": params, "rng": rng, "inputs": inputs, "state": state, "output": output}
+        names = tuple(self.nodes)
+        by_field = {field: wanted_by_node(field, value, names) for field, value in wanted.items()}
+        record = {}
+        for name in names:
+            count = self._raw.vertices[name].seq.shape[-1]
+            shown = self._shown(graph_state, name)
+            fields = {f: blank(v, count) for f, v in shown.items() if by_field[f][name]}
+            if by_field["params"][name]:
+                fields["params"] = graph_state.params[name]
+            record[name] = NodeRecord(**fields)
+        return graph_state.replace(aux=graph_state.aux | {"record": record})
+
+    def run(self, graph_state: GraphState) -> GraphState:
+        """One step, the supervisor's included; past `max_steps` nothing changes."""
+        live, at = self._now(graph_state)
+        graph_state = self._partition(graph_state, at)
+        graph_state = self._supervise(graph_state, at)
+        return graph_state.replace(step=graph_state.step + live)
+
+    def reset(self, graph_state: GraphState) -> tuple[GraphState, StepState]:
+        """Runs everything before the supervisor's first step.
+
+        Returns:
+            The graph state, and what the supervisor's step is given.
+        """
+        graph_state = self._partition(graph_state, graph_state.step)
+        return graph_state, self._supervisor_state(graph_state)
+
+    def step(
+        self,
+        graph_state: GraphState,
+        step_state: StepState | None = None,
+        output: PyTree[Array] | None = None,
+    ) -> tuple[GraphState, StepState]:
+        """The supervisor's step, and then everything before its next one.
+
+        Args:
+            graph_state: as `reset` or `step` returned it.
+            step_state: what the supervisor's own step would have returned; with `output`, it
+                stands in for that step.
+            output: the output that goes with it, which the receivers see: the action.
+
+        Returns:
+            The graph state, and what the supervisor's next step is given. Past `max_steps`
+            nothing changes.
+
+        Raises:
+            ValueError: one of `step_state` and `output` without the other.
+        """
+        if (step_state is None) != (output is None):
+            given = "step_state" if output is None else "output"
+            raise ValueError(
+                f"Graph.step: {given} came alone; give both step_state and output in place of the "
+                "supervisor's own step, or neither."
+            )
+        live, at = self._now(graph_state)
+        replaced = None if step_state is None else (step_state, output)
+        graph_state = self._supervise(graph_state, at, replaced)
+        graph_state = self._partition(graph_state, at + live)
+        graph_state = graph_state.replace(step=graph_state.step + live)
+        return graph_state, self._supervisor_state(graph_state)
+
+    def rollout(
+        self, graph_state: GraphState, max_steps: int | None = None, carry_only: bool = True
+    ) -> GraphState:
+        """Runs many steps in one loop.
+
+        Args:
+            graph_state: where to begin.
+            max_steps: how many; None for as many as there are.
+            carry_only: return the last state alone; if false, the states after all steps,
+                stacked along a leading axis.
+
+        Raises:
+            TypeError: a number of steps that is no int.
+            ValueError: a negative number of steps.
+        """
+        count = (
+            self.max_steps
+            if max_steps is None
+            else whole_number("Graph.rollout: max_steps", max_steps)
+        )
+
+        def body(state: GraphState, _: None) -> tuple[GraphState, GraphState | None]:
+            state = self.run(state)
+            return state, None if carry_only else state
+
+        last, states = jax.lax.scan(body, graph_state, length=count)
+        return last if carry_only else states
+
+    def _now(self, graph_state: GraphState) -> tuple[Array, Array]:
+        """Whether there is a step left, and where in the tables; after the last, nothing runs."""
+        live = graph_state.step < self.max_steps
+        return live.astype(jnp.int32), jnp.where(live, graph_state.step, self.max_steps + 1)
+
+    def _partition(self, graph_state: GraphState, at: Int[Array, ""]) -> GraphState:
+        """Runs all slots but the supervisor's."""
+        if not self._table.size:
+            return graph_state
+        rows = jnp.asarray(self._table)[graph_state.eps, at]
+        if self._unrolled:
+            for slot in self._layout.unpacked(rows):
+                graph_state = self._ran(graph_state, [slot])
+            return graph_state
+
+        def generation(state: GraphState, row: Array) -> tuple[GraphState, None]:
+            return self._ran(state, list(self._layout.unpacked(row))), None
+
+        return jax.lax.scan(generation, graph_state, rows)[0]
+
+    def _ran(self, graph_state: GraphState, slots: list[Slot]) -> GraphState:
+        """Runs slots of different nodes at once: none sees what another makes."""
+        before = [step_state(graph_state, slot, self.nodes[slot.kind]) for slot in slots]
+        for slot, given in zip(slots, before, strict=True):
+            after, output = self.nodes[slot.kind].step(given)
+            graph_state = kept(graph_state, slot, given, after, output)
+        return graph_state
+
+    def _supervise(
+        self,
+        graph_state: GraphState,
+        at: Int[Array, ""],
+        replaced: tuple[StepState, PyTree[Array]] | None = None,
+    ) -> GraphState:
+        slot = self._supervisor_slot(graph_state, at)
+        node = self.nodes[self.supervisor]
+        before = step_state(graph_state, slot, node)
+        after, output = node.step(before) if replaced is None else replaced
+        return kept(graph_state, slot, before, after, output)
+
+    def _supervisor_slot(self, graph_state: GraphState, at: Int[Array, ""]) -> Slot:
+        (slot,) = self._last_layout.unpacked(jnp.asarray(self._last_table)[graph_state.eps, at])
+        return slot
+
+    def _supervisor_state(self, graph_state: GraphState) -> StepState:
+        slot = self._supervisor_slot(graph_state, graph_state.step)
+        return step_state(graph_state, slot, self.nodes[self.supervisor])
+
+    def _lay_out(self) -> None:
+        """Packs the tables: a row for all slots together, or one for each generation."""
+        kinds, found = self._timings.slots[:-1], self._timings.nodes
+        places = [kinds[:at].count(kind) for at, kind in enumerate(kinds)]
+        count = 1 if self._unrolled else len(set(self._timings.generation[:-1]))
+        each = len(kinds) // max(count, 1)
+        self._layout = Layout(kinds[:each], self.nodes, self._sizes)
+        self._table = np.zeros(0, np.int32)
+        if kinds:
+            rows = [
+                self._layout.packed(found, places[at : at + each])
+                for at in range(0, len(kinds), each)
+            ]
+            self._table = rows[0] if self._unrolled else np.stack(rows, axis=2)
+        self._last_layout = Layout((self.supervisor,), self.nodes, self._sizes)
+        self._last_table = self._last_layout.packed(found, [0])
+
+    def _shown(self, graph_state: GraphState, name: str) -> dict[str, PyTree]:
+        """An example of what can be recorded of every step of a node."""
+        output = jax.tree.map(lambda leaf: leaf[0], graph_state.buffer[name])
+        key = jax.random.fold_in(graph_state.rng[name], 0)
+        inputs, state = graph_state.inputs[name], graph_state.state[name]
+        return {"rng": key, "inputs": inputs, "state": state, "output": output}
+
+    def _in_order(self, order: Sequence[str] | None) -> list[str]:
+        first = list(order or ())
+        check_names("Graph.init: order", first, self.nodes)
+        if len(set(first)) < len(first):
+            raise ValueError(f"Graph.init: order names a node twice: {', '.join(first)}.")
+        return list(dict.fromkeys([*first, self.supervisor, *self.nodes]))
+
+
+def _rows(output: PyTree[Array], count: int) -> PyTree[Array]:
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), output)
