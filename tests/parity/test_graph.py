@@ -1,0 +1,176 @@
+"""Compiled graphs against a simulation in NumPy that goes through time, event by event.
+
+The simulation is given when steps start and when messages arrive, and nothing else of the
+schedule: which step sees which message follows from the times and from `skip` alone.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bionet.graph import BaseNode, ClippedNormal, Graph, Supergraph, Uniform, generate_graphs
+
+UNITS = 3
+
+
+class Unit(BaseNode):
+    """Leaky units that mix all that they see, each message of a window with its own weight."""
+
+    def __init__(self, name, rate, seed, **options):
+        super().__init__(name, rate, **options)
+        self.seed = seed
+
+    def numbers(self):
+        rng = np.random.default_rng(self.seed)
+        weights = {
+            name: rng.normal(size=(c.window, UNITS)) / (2 * c.window)
+            for name, c in sorted(self.inputs.items())
+        }
+        return weights, rng.normal(size=UNITS), rng.normal(size=UNITS)
+
+    def init_params(self, rng=None, graph_state=None):
+        return jax.tree.map(lambda w: jnp.asarray(w, jnp.float32), self.numbers()[0])
+
+    def init_state(self, rng=None, graph_state=None):
+        return jnp.asarray(self.numbers()[1], jnp.float32)
+
+    def init_output(self, rng=None, graph_state=None):
+        return jnp.asarray(self.numbers()[2], jnp.float32)
+
+    def step(self, step_state):
+        total = 0.1 * jnp.sin(step_state.ts / 1e5)
+        for name, seen in step_state.inputs.items():
+            total += (step_state.params[name] * seen.data).sum(0)
+        state = jnp.tanh(0.5 * step_state.state + total)
+        return step_state.replace(state=state), 0.9 * state + 0.1
+
+
+def simulate(nodes, graph):
+    """All steps of an episode: what each sees, its state before, and its output."""
+    nodes = {node.name: node for node in nodes}
+    weights, state, default = ({n: v.numbers()[at] for n, v in nodes.items()} for at in range(3))
+    sent = {name: [] for name in nodes}
+    arrival = {key: dict(zip(e.seq_out, e.ts_recv, strict=True)) for key, e in graph.edges.items()}
+    due = sorted(
+        (start, n, name) for name, v in graph.vertices.items() for n, start in enumerate(v.ts_start)
+    )
+    log = {}
+    while due:
+        now = due[0][0]
+        today = [step for step in due if step[0] == now]
+
+        def has_to_wait(step, now=now, today=today):
+            """Whether a step of this instant may still send what this one has to see."""
+            return any(
+                arrival[step[2], i][n] == now
+                for i, c in nodes[step[2]].inputs.items()
+                for _, n, name in today
+                if c.sender.name == name and not c.skip
+            ) or any(name == step[2] and n < step[1] for _, n, name in today)
+
+        step = next(step for step in today if not has_to_wait(step))
+        due.remove(step)
+        _, n, name = step
+        windows, total = {}, 0.1 * np.sin(now / 1e5)
+        for i, c in nodes[name].inputs.items():
+            at = arrival[name, i]
+            come = [m for m in range(len(sent[c.sender.name])) if at[m] < now + (not c.skip)]
+            seq = ([-1] * c.window + come)[-c.window :]
+            data = [default[c.sender.name] if m < 0 else sent[c.sender.name][m] for m in seq]
+            windows[i] = seq, [0 if m < 0 else at[m] for m in seq], np.array(data)
+            total = total + (weights[name][i] * np.array(data)).sum(0)
+        before, state[name] = state[name], np.tanh(0.5 * state[name] + total)
+        sent[name].append(0.9 * state[name] + 0.1)
+        log[name, n] = windows, before, sent[name][-1]
+    return log
+
+
+DELAYS = [0.0, 0.01, Uniform(0.0, 0.02), Uniform(0.0, 0.3), ClippedNormal(0.05, 0.0125)]
+
+
+@st.composite
+def networks(draw):
+    """2 to 8 nodes, connections in any direction, some twice; what goes back skips."""
+    count = draw(st.integers(2, 8))
+    names = draw(st.permutations([f"n{number}" for number in range(count)]))
+    nodes = [
+        Unit(
+            name,
+            draw(st.sampled_from([3, 5, 10, 20, 30])),
+            seed,
+            delay=draw(st.sampled_from(DELAYS)),
+            phase=draw(st.sampled_from([0.0, 0.0, 0.05])),
+        )
+        for seed, name in enumerate(names)
+    ]
+    ends = st.tuples(st.integers(0, count - 1), st.integers(0, count - 1))
+    pairs = draw(st.lists(ends, max_size=8))
+    for number, (i, j) in enumerate([(count - 1, 0), *pairs]):
+        nodes[i].connect(
+            nodes[j],
+            window=draw(st.integers(1, 4)),
+            delay=draw(st.sampled_from(DELAYS)),
+            skip=draw(st.booleans()) if j < i else True,
+            name=f"{number} from {nodes[j].name}",
+        )
+    return nodes
+
+
+def compare(graph, nodes, logs, eps):
+    """Rolls an episode out, and compares every step of it with the simulation."""
+    state = graph.init(starting_eps=eps)
+    state = graph.init_record(state, inputs=True, state=True, output=True)
+    record = jax.device_get(jax.jit(graph.rollout)(state).aux["record"])
+    for kind, table in graph.timings.nodes.items():
+        seq = table.seq[eps, : graph.max_steps]
+        count = seq.max(initial=-1) + 1
+        assert (record[kind].output[count:] == -1).all()
+        for n in range(count):
+            windows, before, output = logs[eps][kind, n]
+            np.testing.assert_allclose(record[kind].state[n], before, atol=1e-6)
+            np.testing.assert_allclose(record[kind].output[n], output, atol=1e-6)
+            for name, (seqs, arrived, data) in windows.items():
+                found = jax.tree.map(lambda leaf, n=n: leaf[n], record[kind].inputs[name])
+                assert found.seq.tolist() == seqs
+                assert found.ts_recv.tolist() == arrived
+                np.testing.assert_allclose(found.data, data, atol=1e-6)
+    return record
+
+
+@settings(max_examples=6)
+@given(nodes=networks(), seed=st.integers(0, 5), data=st.data())
+def test_every_step_is_that_of_the_simulation(nodes, seed, data):
+    graphs = generate_graphs(nodes, 1.2, rng=seed, num_episodes=2)
+    logs = [simulate(nodes, graph) for graph in graphs]
+    mode, prune = data.draw(st.sampled_from(Supergraph)), data.draw(st.booleans())
+    graph = Graph(nodes, nodes[-1], graphs, supergraph=mode, prune=prune)
+    compare(graph, nodes, logs, data.draw(st.integers(0, 1)))
+
+
+@pytest.fixture(scope="module")
+def ring():
+    """Three nodes in a ring, with a self-connection and two connections of one pair."""
+    a = Unit("a", 30, 0, delay=Uniform(0.0, 0.02))
+    b = Unit("b", 20, 1, delay=ClippedNormal(0.03, 0.03))
+    c = Unit("c", 10, 2, delay=0.01)
+    lamp = Unit("lamp", 15, 3)
+    b.connect(a, window=3, delay=Uniform(0.0, 0.1))
+    b.connect(a, name="late", delay=0.15)
+    b.connect(b, window=2, delay=0.001)
+    c.connect(b, window=2)
+    a.connect(c, skip=True)
+    lamp.connect(c)
+    return [a, b, c, lamp]
+
+
+def test_modes_and_pruning_change_nothing(ring):
+    graphs = generate_graphs(ring, 1.5, rng=1, num_episodes=2)
+    logs = [simulate(ring, graph) for graph in graphs]
+    for mode in Supergraph:
+        for prune in (True, False):
+            graph = Graph(ring, "c", graphs, supergraph=mode, prune=prune)
+            assert ("lamp" in graph.timings.nodes) is not prune
+            compare(graph, ring, logs, 1)
