@@ -218,10 +218,8 @@ class Graph:
         draw = jax.random.randint(rng_eps, (), 0, self.max_eps)
         eps = draw if randomize_eps else jnp.clip(jnp.asarray(starting_eps), 0, self.max_eps - 1)
         step = jnp.clip(jnp.asarray(starting_step), 0, self.max_steps)
-        keys = {
-            name: jax.random.split(jax.random.fold_in(rng_nodes, place), 5)
-            for place, name in enumerate(self.nodes)
-        }
+        drawn = jax.random.split(rng_nodes, (len(self.nodes), 5))
+        keys = dict(zip(self.nodes, drawn, strict=True))
         state = GraphState(
             eps=eps.astype(jnp.int32),
             step=step.astype(jnp.int32),
@@ -238,7 +236,8 @@ class Graph:
                 if name not in getattr(state, home):
                     make = getattr(self.nodes[name], f"init_{field}")
                     made = make(keys[name][place], state)
-                    made = jax.tree.map(jnp.asarray, made)
+                    # Weak types would become strong in the first step, and compile it twice.
+                    made = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf)), made)
                     if field == "inputs":
                         check_windows(self.nodes[name], made)
                     if field == "output":

@@ -193,14 +193,12 @@ class BaseNode(abc.ABC):
         self, rng: PRNGKeyArray | None = None, graph_state: GraphState | None = None
     ) -> dict[str, InputState]:
         """The windows before the first message: filled with what each sender has to start with."""
-        filled = {}
-        for name, connection in self._inputs.items():
-            key = rng
-            if rng is not None:
-                rng, key = jax.random.split(rng)
-            output = connection.sender.init_output(key, graph_state)
-            filled[name] = _blank(output, connection.window)
-        return filled
+        count = len(self._inputs)
+        keys = [None] * count if rng is None else jax.random.split(rng, count)
+        return {
+            name: _blank(connection.sender.init_output(key, graph_state), connection.window)
+            for (name, connection), key in zip(self._inputs.items(), keys, strict=True)
+        }
 
     @abc.abstractmethod
     def step(self, step_state: StepState) -> tuple[StepState, PyTree[Array]]:
