@@ -23,24 +23,18 @@ from bionet.graph.arguments import (
     buffer_rows,
     check_names,
     check_recorded,
-    check_windows,
     known_supervisor,
     skipped,
     whole_number,
 )
-from bionet.graph.base import (
-    ComputationGraph,
-    GraphState,
-    NodeRecord,
-    StepState,
-    stack_graphs,
-)
+from bionet.graph.base import ComputationGraph, GraphState, StepState, stack_graphs
+from bionet.graph.beginnings import with_beginnings
 from bionet.graph.execute import Layout, Slot, kept, step_state
 from bionet.graph.loops import find_loop, said_loop
 from bionet.graph.node import BaseNode, Nodes, by_name
 from bionet.graph.partition import cut
 from bionet.graph.progress import Bar, Clock
-from bionet.graph.records import Wanted, blank, wanted_by_node
+from bionet.graph.records import Wanted, new_record
 from bionet.graph.supergraph import Supergraph, schedule
 from bionet.graph.timings import Timings, check_timings, make_timings
 from bionet.graph.windows import WindowedGraph, to_networkx, windowed
@@ -179,12 +173,12 @@ class Graph:
         return self._windowed
 
     @cached_property
-    def Gs(self) -> list[nx.DiGraph]:
+    def Gs(self) -> list[nx.DiGraph]:  # noqa: N802
         """The episodes as networkx graphs, made when they are first asked for."""
         return [to_networkx(self._windowed, episode) for episode in range(self.max_eps)]
 
     @property
-    def S(self) -> nx.DiGraph:
+    def S(self) -> nx.DiGraph:  # noqa: N802
         """The supergraph: slots 0, 1, 2 and so on, in order, with `kind` and `generation`."""
         return self._schedule.graph
 
@@ -212,38 +206,18 @@ class Graph:
             ValueError: a name in `params` or `order` that no node has, or twice.
         """
         rng = jax.random.key(0) if rng is None else rng
-        names = self._in_order(order)
         check_names("Graph.init: params", params or {}, self.nodes)
+        first = list(order or ())
+        check_names("Graph.init: order", first, self.nodes)
+        if len(set(first)) < len(first):
+            raise ValueError(f"Graph.init: order names a node twice: {', '.join(first)}.")
+        names = list(dict.fromkeys([*first, self.supervisor, *self.nodes]))
         rng_eps, rng_nodes = jax.random.split(rng)
         draw = jax.random.randint(rng_eps, (), 0, self.max_eps)
         eps = draw if randomize_eps else jnp.clip(jnp.asarray(starting_eps), 0, self.max_eps - 1)
         step = jnp.clip(jnp.asarray(starting_step), 0, self.max_steps)
-        drawn = jax.random.split(rng_nodes, (len(self.nodes), 5))
-        keys = dict(zip(self.nodes, drawn, strict=True))
-        state = GraphState(
-            eps=eps.astype(jnp.int32),
-            step=step.astype(jnp.int32),
-            rng={name: own[0] for name, own in keys.items()},
-            params=dict(params or {}),
-            state={},
-            inputs={},
-            buffer={},
-            aux={},
-        )
-        for place, field in enumerate(("params", "state", "inputs", "output"), 1):
-            home = "buffer" if field == "output" else field
-            for name in names:
-                if name not in getattr(state, home):
-                    make = getattr(self.nodes[name], f"init_{field}")
-                    made = make(keys[name][place], state)
-                    # Weak types would become strong in the first step, and compile it twice.
-                    made = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf)), made)
-                    if field == "inputs":
-                        check_windows(self.nodes[name], made)
-                    if field == "output":
-                        made = _rows(made, self._sizes[name] + 2)
-                    state = state.replace(**{home: getattr(state, home) | {name: made}})
-        return state
+        blank = GraphState(eps.astype(jnp.int32), step.astype(jnp.int32), {}, {}, {}, {}, {}, {})
+        return with_beginnings(blank, self.nodes, names, self._sizes, rng_nodes, params or {})
 
     def init_record(
         self,
@@ -270,16 +244,8 @@ class Graph:
             ValueError: a name that no node has.
         """
         wanted = {"params": params, "rng": rng, "inputs": inputs, "state": state, "output": output}
-        names = tuple(self.nodes)
-        by_field = {field: wanted_by_node(field, value, names) for field, value in wanted.items()}
-        record = {}
-        for name in names:
-            count = self._raw.vertices[name].seq.shape[-1]
-            shown = self._shown(graph_state, name)
-            fields = {f: blank(v, count) for f, v in shown.items() if by_field[f][name]}
-            if by_field["params"][name]:
-                fields["params"] = graph_state.params[name]
-            record[name] = NodeRecord(**fields)
+        counts = {name: self._raw.vertices[name].seq.shape[-1] for name in self.nodes}
+        record = new_record(graph_state, counts, wanted)
         return graph_state.replace(aux=graph_state.aux | {"record": record})
 
     def run(self, graph_state: GraphState) -> GraphState:
@@ -358,7 +324,7 @@ class Graph:
             return state, None if carry_only else state
 
         last, states = jax.lax.scan(body, graph_state, length=count)
-        return last if carry_only else states
+        return last if states is None else states
 
     def _now(self, graph_state: GraphState) -> tuple[Array, Array]:
         """Whether there is a step left, and where in the tables; after the last, nothing runs."""
@@ -424,21 +390,3 @@ class Graph:
             self._table = rows[0] if self._unrolled else np.stack(rows, axis=2)
         self._last_layout = Layout((self.supervisor,), self.nodes, self._sizes)
         self._last_table = self._last_layout.packed(found, [0])
-
-    def _shown(self, graph_state: GraphState, name: str) -> dict[str, PyTree]:
-        """An example of what can be recorded of every step of a node."""
-        output = jax.tree.map(lambda leaf: leaf[0], graph_state.buffer[name])
-        key = jax.random.fold_in(graph_state.rng[name], 0)
-        inputs, state = graph_state.inputs[name], graph_state.state[name]
-        return {"rng": key, "inputs": inputs, "state": state, "output": output}
-
-    def _in_order(self, order: Sequence[str] | None) -> list[str]:
-        first = list(order or ())
-        check_names("Graph.init: order", first, self.nodes)
-        if len(set(first)) < len(first):
-            raise ValueError(f"Graph.init: order names a node twice: {', '.join(first)}.")
-        return list(dict.fromkeys([*first, self.supervisor, *self.nodes]))
-
-
-def _rows(output: PyTree[Array], count: int) -> PyTree[Array]:
-    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), output)

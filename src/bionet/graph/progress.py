@@ -1,4 +1,4 @@
-"""Tells how the building of a graph goes: a bar on a terminal, and times where they are asked for."""
+"""Tells how the building of a graph goes: a bar on a terminal, and times if they are asked for."""
 
 from __future__ import annotations
 

@@ -17,18 +17,43 @@ from jaxtyping import Array, Bool, Int, PyTree
 
 from bionet._core.leaves import as_numbers
 from bionet._core.names import unknown
-from bionet.graph.base import NodeRecord, StepState
+from bionet.graph.base import GraphState, NodeRecord, StepState
 
 Wanted = Mapping[str, bool] | bool | None
 Record = dict[str, NodeRecord]
 
 
-def wanted_by_node(field: str, wanted: Wanted, names: tuple[str, ...]) -> dict[str, bool]:
-    """Whether a field is kept, for each node; what is not named is not kept.
+def new_record(
+    graph_state: GraphState, counts: Mapping[str, int], wanted: Mapping[str, Wanted]
+) -> Record:
+    """An empty record, with room for what is wanted.
+
+    Args:
+        graph_state: what the nodes begin with, whose shapes are those of every step.
+        counts: how many steps each node has at most.
+        wanted: by the field's name, for all nodes or by the node's name, whether it is kept.
 
     Raises:
         ValueError: a name that no node has.
     """
+    by_field = {field: _by_node(field, value, tuple(counts)) for field, value in wanted.items()}
+    record = {}
+    for name, count in counts.items():
+        shown = {
+            "rng": jax.random.fold_in(graph_state.rng[name], 0),
+            "inputs": graph_state.inputs[name],
+            "state": graph_state.state[name],
+            "output": jax.tree.map(lambda leaf: leaf[0], graph_state.buffer[name]),
+        }
+        kept = {f: _room(value, count) for f, value in shown.items() if by_field[f][name]}
+        if by_field["params"][name]:
+            kept["params"] = graph_state.params[name]
+        record[name] = NodeRecord(**kept)
+    return record
+
+
+def _by_node(field: str, wanted: Wanted, names: tuple[str, ...]) -> dict[str, bool]:
+    """Whether a field is kept, for each node; what is not named is not kept."""
     if wanted is None or isinstance(wanted, bool):
         return dict.fromkeys(names, bool(wanted))
     for name in wanted:
@@ -37,7 +62,7 @@ def wanted_by_node(field: str, wanted: Wanted, names: tuple[str, ...]) -> dict[s
     return {name: bool(wanted.get(name, False)) for name in names}
 
 
-def blank(example: PyTree, count: int) -> PyTree[Array]:
+def _room(example: PyTree, count: int) -> PyTree[Array]:
     """Room for `count` of such trees, filled with -1; keys are kept as numbers."""
 
     def room(leaf: Any) -> Array:

@@ -1,4 +1,4 @@
-"""`Graph`: its ways of running agree, under JAX's transformations too, and it says what is wrong."""
+"""`Graph`: its ways of running agree, under JAX's transformations too, and errors are told."""
 
 import inspect
 
@@ -175,11 +175,12 @@ def test_where_it_starts_is_clipped_to_what_there_is(graph):
     assert drawn == {0, 1, 2}
 
 
-def test_the_supervisors_own_step_as_an_override_changes_nothing(graph, nodes, same):
+def test_the_supervisors_own_step_as_an_override_changes_nothing(graph, nodes):
     step = jax.jit(graph.step)
     state, seen = graph.reset(recorded(graph))
-    own, told = step(state)
-    same(step(state, *nodes[1].step(seen)), (own, told))
+    own, told = (jax.tree.map(as_numbers, tree) for tree in step(state))
+    found = jax.tree.map(as_numbers, step(state, *nodes[1].step(seen)))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), found, (own, told))
 
 
 def test_an_override_reaches_the_receivers_windows_at_its_number(graph):

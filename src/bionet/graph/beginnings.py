@@ -1,0 +1,77 @@
+"""What all nodes begin with: parameters, then states, then windows, then buffers.
+
+Each kind of thing is made for all nodes before the next, and each node is shown what was made
+before it. A node may thus begin at the state of another one that comes earlier in the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PRNGKeyArray, PyTree
+
+from bionet._core.leaves import is_key
+from bionet.graph.arguments import check_windows
+from bionet.graph.base import GraphState
+from bionet.graph.node import BaseNode
+
+FIELDS = ("params", "state", "inputs", "buffer")
+
+
+def with_beginnings(
+    graph_state: GraphState,
+    nodes: Mapping[str, BaseNode],
+    order: Sequence[str],
+    sizes: Mapping[str, int],
+    rng: PRNGKeyArray,
+    params: Mapping[str, PyTree],
+) -> GraphState:
+    """The graph state, filled with what the nodes begin with.
+
+    Args:
+        graph_state: without nodes.
+        nodes: all nodes, by name.
+        order: their names, in the order in which they are asked.
+        sizes: how many outputs each node's buffer holds.
+        rng: a key. Each node has keys of its own out of it, in whatever order it is asked.
+        params: parameters of some nodes, which are not asked for them.
+    """
+    drawn = jax.random.split(rng, (len(nodes), 1 + len(FIELDS)))
+    keys = dict(zip(nodes, drawn, strict=True))
+    own = {name: key[0] for name, key in keys.items()}
+    graph_state = graph_state.replace(rng=own, params=dict(params))
+    for place, field in enumerate(FIELDS, 1):
+        for name in order:
+            made = getattr(graph_state, field)
+            if name not in made:
+                begun = _asked(nodes[name], field, keys[name][place], graph_state, sizes[name])
+                graph_state = graph_state.replace(**{field: made | {name: begun}})
+    return graph_state
+
+
+def _asked(
+    node: BaseNode, field: str, key: PRNGKeyArray, graph_state: GraphState, size: int
+) -> Any:
+    if field == "params":
+        return _strong(node.init_params(key, graph_state))
+    if field == "state":
+        return _strong(node.init_state(key, graph_state))
+    if field == "inputs":
+        inputs = _strong(node.init_inputs(key, graph_state))
+        check_windows(node, inputs)
+        return inputs
+    output = _strong(node.init_output(key, graph_state))
+    # One row more is read before the first step, and one is written and never read.
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (size + 2, *leaf.shape)), output)
+
+
+def _strong(tree: PyTree) -> PyTree[Array]:
+    """The tree as arrays. Weak types would become strong in the first step, and compile it anew."""
+
+    def strong(leaf: Any) -> Array:
+        return leaf if is_key(leaf) else jnp.asarray(leaf, jnp.result_type(leaf))
+
+    return jax.tree.map(strong, tree)
