@@ -49,14 +49,19 @@ class Timings(eqx.Module):
         slots: the node's name of each slot, in the order in which they run; the supervisor's is
             the last.
         generation: of each slot; slots of one generation do not wait for one another.
-        buffer_sizes: by the node's name, how many of its last outputs have to be kept so that
-            every window is still there when it is read.
+        kept: each node's name with how many of its last outputs have to be kept, so that every
+            window is still there when it is read.
     """
 
     nodes: dict[str, SlotTimings]
     slots: tuple[str, ...] = eqx.field(static=True)
     generation: tuple[int, ...] = eqx.field(static=True)
-    buffer_sizes: dict[str, int] = eqx.field(static=True)
+    kept: tuple[tuple[str, int], ...] = eqx.field(static=True)
+
+    @property
+    def buffer_sizes(self) -> dict[str, int]:
+        """By the node's name, how many of its last outputs have to be kept."""
+        return dict(self.kept)
 
     @property
     def num_steps(self) -> int:
@@ -84,7 +89,8 @@ def make_timings(found: Schedule, graphs: WindowedGraph) -> Timings:
             )
     narrow = {kind: jax.tree.map(_narrow, node) for kind, node in nodes.items()}
     names = tuple(found.kinds[slot] for slot in found.slots)
-    return Timings(narrow, names, found.generation, _buffer_sizes(found, graphs, nodes))
+    sizes = tuple(_buffer_sizes(found, graphs, nodes).items())
+    return Timings(narrow, names, found.generation, sizes)
 
 
 def check_timings(timings: Timings, graphs: WindowedGraph) -> None:
@@ -94,7 +100,8 @@ def check_timings(timings: Timings, graphs: WindowedGraph) -> None:
         RuntimeError: a step out of its order, or before one that it waits for. That would be a
             fault of bionet.
     """
-    for episode in range(len(next(iter(timings.nodes.values())).run)):
+    senders = graphs.senders
+    for episode in range(len(timings.nodes[timings.slots[-1]].run)):
         done = dict.fromkeys(timings.nodes, 0)
         for step in range(timings.num_steps):
             place = dict.fromkeys(timings.nodes, 0)
@@ -105,7 +112,7 @@ def check_timings(timings: Timings, graphs: WindowedGraph) -> None:
                     early = [
                         name
                         for name, window in node.windows.items()
-                        if window.seq[at].max() >= done.get(graphs.senders[kind, name], LATEST)
+                        if window.seq[at].max() >= done.get(senders[kind, name], LATEST)
                     ]
                     if early or node.seq[at] != done[kind]:
                         raise RuntimeError(

@@ -26,12 +26,17 @@ class WindowedGraph(eqx.Module):
         vertices: the steps, by the node's name.
         windows: by `(receiver, input)`, what each step of the receiver sees; the arrays have
             the shape (episodes, steps, window), with -1 throughout where there is no step.
-        senders: the sender's name of each connection.
+        pairs: each connection with its sender's name.
     """
 
     vertices: dict[str, Vertex]
     windows: dict[Key, Window]
-    senders: dict[Key, str] = eqx.field(static=True)
+    pairs: tuple[tuple[Key, str], ...] = eqx.field(static=True)
+
+    @property
+    def senders(self) -> dict[Key, str]:
+        """The sender's name of each connection."""
+        return dict(self.pairs)
 
 
 def windowed(graphs: ComputationGraph, sizes: Mapping[Key, int]) -> WindowedGraph:
@@ -43,7 +48,7 @@ def windowed(graphs: ComputationGraph, sizes: Mapping[Key, int]) -> WindowedGrap
     """
     graphs = graphs.stacked()
     windows = {key: message_windows(graphs, key, sizes.get(key, 1)) for key in graphs.edges}
-    return WindowedGraph(graphs.vertices, windows, graphs.senders)
+    return WindowedGraph(graphs.vertices, windows, tuple(graphs.senders.items()))
 
 
 def message_windows(graphs: ComputationGraph, key: Key, window: int) -> Window:
@@ -84,8 +89,8 @@ def to_networkx(graphs: WindowedGraph, episode: int) -> nx.DiGraph:
                 graph.add_node((name, seq), kind=name, seq=seq, ts_start=start, ts_end=end)
         count = int(vertex.counts[episode])
         graph.add_edges_from(((name, n - 1), (name, n)) for n in range(1, count))
-    for (receiver, name), window in graphs.windows.items():
-        sender = graphs.senders[receiver, name]
+    for (receiver, name), sender in graphs.pairs:
+        window = graphs.windows[receiver, name]
         for step, row in enumerate(window.seq[episode].tolist()):
             graph.add_edges_from(
                 ((sender, seq), (receiver, step), {"input": name}) for seq in row if seq >= 0
