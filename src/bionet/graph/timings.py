@@ -170,7 +170,7 @@ def _written(found: Schedule, sender: str, places: list[int]) -> np.ndarray:
     generation = np.array(found.generation)
     fits = found.fits[:, mine]
     earlier = [
-        (np.array(mine) <= place) | (generation[mine] <= generation[place]) for place in places
+        (np.array(mine) <= place) | (generation[mine] == generation[place]) for place in places
     ]
     inside = np.stack([fits[:, mask].sum(-1) for mask in earlier], axis=-1)[found.which]
     begin = found.cuts.counts[:, :-1, found.kinds.index(sender)]
