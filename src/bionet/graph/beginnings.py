@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PRNGKeyArray, PyTree
+from jaxtyping import PRNGKeyArray, PyTree
 
 from bionet._core.leaves import is_key
 from bionet.graph.arguments import check_windows
@@ -42,7 +43,7 @@ def with_beginnings(
     drawn = jax.random.split(rng, (len(nodes), 1 + len(FIELDS)))
     keys = dict(zip(nodes, drawn, strict=True))
     own = {name: key[0] for name, key in keys.items()}
-    graph_state = graph_state.replace(rng=own, params=dict(params))
+    graph_state = graph_state.replace(rng=own, params={n: _strong(p) for n, p in params.items()})
     for place, field in enumerate(FIELDS, 1):
         for name in order:
             made = getattr(graph_state, field)
@@ -68,10 +69,12 @@ def _asked(
     return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (size + 2, *leaf.shape)), output)
 
 
-def _strong(tree: PyTree) -> PyTree[Array]:
-    """The tree as arrays. Weak types would become strong in the first step, and compile it anew."""
+def _strong(tree: PyTree) -> PyTree:
+    """Numbers as arrays. Weak types would become strong in the first step, and compile it anew."""
 
-    def strong(leaf: Any) -> Array:
-        return leaf if is_key(leaf) else jnp.asarray(leaf, jnp.result_type(leaf))
+    def strong(leaf: Any) -> Any:
+        if is_key(leaf) or not eqx.is_array_like(leaf):
+            return leaf
+        return jnp.asarray(leaf, jnp.result_type(leaf))
 
     return jax.tree.map(strong, tree)
