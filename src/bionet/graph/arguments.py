@@ -95,10 +95,10 @@ def buffer_rows(
     extra: int,
     nodes: Mapping[str, BaseNode],
 ) -> dict[str, int]:
-    """How many outputs each node's buffer holds; a node that never runs needs none."""
+    """How many outputs each node's buffer holds."""
     check_names("Graph: buffer_sizes", given or {}, nodes)
     extra = whole_number("Graph: extra_padding", extra)
-    sizes = {name: needed.get(name, 0) for name in nodes}
+    sizes = {name: needed.get(name, 1) for name in nodes}
     for name, size in (given or {}).items():
         if whole_number(f"Graph: buffer_sizes[{name!r}]", size) < sizes[name]:
             raise ValueError(
@@ -108,12 +108,12 @@ def buffer_rows(
     return {name: size + extra for name, size in sizes.items()}
 
 
-def whole_number(where: str, value: int) -> int:
-    """An int of 0 or more."""
+def whole_number(where: str, value: int, least: int = 0) -> int:
+    """An int of 0 or more, or of whatever is the least."""
     try:
         value = operator.index(value)
     except TypeError:
         raise TypeError(f"{where} needs an int, got {value!r}.") from None
-    if value < 0:
-        raise ValueError(f"{where} needs 0 or more, got {value}.")
+    if value < least:
+        raise ValueError(f"{where} needs {least} or more, got {value}.")
     return value

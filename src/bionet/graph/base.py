@@ -271,9 +271,8 @@ class GraphState(eqx.Module):
         params: the parameters, by the node's name.
         state: the states, by the node's name.
         inputs: the windows before the first message, by the node's name and the input's.
-        buffer: by the node's name, its last outputs along a leading axis. Step `seq` lies in
-            row `seq % size`. Of two rows more, the first is what it had before its first step,
-            and the second is written and never read.
+        buffer: by the node's name, its last outputs along a leading axis, the newest in the last
+            row. Before its first step, all rows hold the output that it begins with.
         aux: what is carried along and means nothing to the network, `aux["record"]` for one.
     """
 

@@ -16,8 +16,8 @@ from jaxtyping import PRNGKeyArray, PyTree
 
 from bionet._core.leaves import is_key
 from bionet.graph.arguments import check_windows
-from bionet.graph.base import GraphState
-from bionet.graph.node import BaseNode
+from bionet.graph.base import GraphState, InputState
+from bionet.graph.node import BaseNode, begins_by_itself, blank_window
 
 FIELDS = ("params", "state", "inputs", "buffer")
 
@@ -50,7 +50,9 @@ def with_beginnings(
             if name not in made:
                 begun = _asked(nodes[name], field, keys[name][place], graph_state, sizes[name])
                 graph_state = graph_state.replace(**{field: made | {name: begun}})
-    return graph_state
+    return graph_state.replace(
+        inputs={name: _filled(nodes[name], graph_state) for name in graph_state.inputs}
+    )
 
 
 def _asked(
@@ -65,8 +67,18 @@ def _asked(
         check_windows(node, inputs)
         return inputs
     output = _strong(node.init_output(key, graph_state))
-    # One row more is read before the first step, and one is written and never read.
-    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (size + 2, *leaf.shape)), output)
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (size, *leaf.shape)), output)
+
+
+def _filled(node: BaseNode, graph_state: GraphState) -> dict[str, InputState]:
+    """The windows of a node, with the very outputs that the buffers begin with in them."""
+    inputs = dict(graph_state.inputs[node.name])
+    if begins_by_itself(node):
+        return inputs
+    for name, connection in node.inputs.items():
+        newest = jax.tree.map(lambda leaf: leaf[-1], graph_state.buffer[connection.sender.name])
+        inputs[name] = blank_window(newest, connection.window)
+    return inputs
 
 
 def _strong(tree: PyTree) -> PyTree:

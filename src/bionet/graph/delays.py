@@ -262,7 +262,11 @@ def as_delay(where: str, delay: AbstractDelay | float) -> AbstractDelay:
 
 
 def _seconds(where: str, name: str, value: float) -> float:
-    if not (math.isfinite(value) and value >= 0):
+    try:
+        fine = math.isfinite(value) and value >= 0
+    except TypeError:
+        raise TypeError(f"{where}: {name} needs seconds, got {value!r}.") from None
+    if not fine:
         raise ValueError(f"{where}: {name} needs finite seconds, 0 or more, got {value}.")
     return float(value)
 

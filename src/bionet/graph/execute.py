@@ -1,122 +1,45 @@
-"""Runs one slot: reads its row of the tables, shows the node its inputs, and keeps the result.
+"""Runs one slot: shows the node its inputs, and keeps what it makes of them.
 
-The tables of all slots that run together lie behind one another in one row of whole numbers,
-so that a step looks up its schedule once. A slot that does not run in this step computes all
-the same; its state is not kept, and its output goes into a row of the buffer that nobody reads.
+A slot that does not run in this pass computes all the same; what it made is not kept. That is
+cheaper than to branch, and the same program serves a batch whose members do different things.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Bool, Int, PyTree
+from jaxtyping import Array, Bool, PyTree
 
 from bionet.graph.base import GraphState, InputState, StepState
-from bionet.graph.node import BaseNode
+from bionet.graph.columns import Rows, Slot
 from bionet.graph.records import written
-from bionet.graph.timings import SlotTimings
 
 
-class Seen(NamedTuple):
-    """What one slot sees on one connection: rows of the sender's buffer, and what they are."""
-
-    rows: Int[Array, " window"]
-    seq: Int[Array, " window"]
-    ts_sent: Int[Array, " window"]
-    ts_recv: Int[Array, " window"]
-
-
-class Slot(NamedTuple):
-    """What the tables say of one slot in one step of one episode."""
-
-    kind: str
-    run: Bool[Array, ""]
-    seq: Int[Array, ""]
-    ts: Int[Array, ""]
-    row: Int[Array, ""]
-    seen: dict[str, Seen]
-
-
-class Layout:
-    """Packs the tables of some slots into rows of whole numbers, and reads such a row.
+def step_state(
+    graph_state: GraphState, slot: Slot, rows: Rows, data: Mapping[str, PyTree[Array]]
+) -> StepState:
+    """What a node's step is given in a slot.
 
     Args:
-        kinds: the node's name of each slot.
-        nodes: all nodes by name.
-        sizes: how many outputs each node's buffer holds; a sender that never runs has none.
+        graph_state: with the node's parameters and state.
+        slot: the slot.
+        rows: what the tables say of this pass.
+        data: by the input's name, the messages of the window.
     """
-
-    def __init__(
-        self, kinds: Sequence[str], nodes: Mapping[str, BaseNode], sizes: Mapping[str, int]
-    ) -> None:
-        self.kinds, self._nodes, self._sizes = tuple(kinds), nodes, sizes
-
-    def packed(
-        self, timings: Mapping[str, SlotTimings], places: Sequence[int]
-    ) -> Int[np.ndarray, "episodes steps numbers"]:
-        """The rows of the slots that are the `places`-th of their kinds."""
-        columns = []
-        for kind, place in zip(self.kinds, places, strict=True):
-            table = timings[kind]
-            run, seq = table.run[..., place], table.seq[..., place]
-            row = np.where(run, seq % self._sizes[kind], self._sizes[kind] + 1)
-            columns += [column[..., None] for column in (run, seq, table.ts_start[..., place], row)]
-            for name in sorted(self._nodes[kind].inputs):
-                window = table.windows[name]
-                seen = [
-                    leaf[..., place, :] for leaf in (window.seq, window.ts_sent, window.ts_recv)
-                ]
-                columns += [self._rows(kind, name, seen[0]), *seen]
-        table = np.concatenate(columns, axis=-1).astype(np.int32)
-        return np.concatenate([table, self._asleep(table)], axis=1)
-
-    def unpacked(self, numbers: Int[Array, " numbers"]) -> Iterator[Slot]:
-        """What a row says, slot by slot."""
-        at = 0
-        for kind in self.kinds:
-            run, seq, ts, row = (numbers[at + offset] for offset in range(4))
-            at += 4
-            seen = {}
-            for name in sorted(self._nodes[kind].inputs):
-                size = self._nodes[kind].inputs[name].window
-                parts = [numbers[at + n * size : at + (n + 1) * size] for n in range(4)]
-                seen[name] = Seen(*parts)
-                at += 4 * size
-            yield Slot(kind, run != 0, seq, ts, row, seen)
-
-    def _rows(self, kind: str, name: str, seq: np.ndarray) -> np.ndarray:
-        """Where in the sender's buffer a window lies; there is one row more than its size."""
-        size = self._sizes[self._nodes[kind].inputs[name].sender.name]
-        return np.where(seq < 0, size, seq % size) if size else np.zeros_like(seq)
-
-    def _asleep(self, table: np.ndarray) -> np.ndarray:
-        """One more step, in which nothing runs: what comes after the last."""
-        asleep = table[:, -1:].copy()
-        at = 0
-        for kind in self.kinds:
-            asleep[..., at], asleep[..., at + 3] = 0, self._sizes[kind] + 1
-            at += 4 + 4 * sum(c.window for c in self._nodes[kind].inputs.values())
-        return asleep
-
-
-def step_state(graph_state: GraphState, slot: Slot, node: BaseNode) -> StepState:
-    """What a node's step is given in this slot."""
-    own = type(node).init_inputs is not BaseNode.init_inputs
-    inputs = {}
-    for name, connection in node.inputs.items():
-        seen, buffer = slot.seen[name], graph_state.buffer[connection.sender.name]
-        data = jax.tree.map(lambda leaf, rows=seen.rows: _taken(leaf, rows), buffer)
-        if own:
-            data = _chosen(seen.seq < 0, graph_state.inputs[slot.kind][name].data, data)
-        inputs[name] = InputState(seen.seq, seen.ts_sent, seen.ts_recv, data)
+    (seq,), (ts,) = rows.numbers[slot.seq], rows.times[slot.ts]
+    inputs = {
+        name: InputState(
+            rows.numbers[seen.seq], rows.times[seen.ts_sent], rows.times[seen.ts_recv], data[name]
+        )
+        for name, seen in slot.seen.items()
+    }
     return StepState(
-        rng=jax.random.fold_in(graph_state.rng[slot.kind], slot.seq),
-        seq=slot.seq,
-        ts=slot.ts,
+        rng=jax.random.fold_in(graph_state.rng[slot.kind], seq),
+        seq=seq,
+        ts=ts,
         params=graph_state.params[slot.kind],
         state=graph_state.state[slot.kind],
         inputs=inputs,
@@ -124,50 +47,63 @@ def step_state(graph_state: GraphState, slot: Slot, node: BaseNode) -> StepState
     )
 
 
+def checked_output(graph_state: GraphState, name: str, output: PyTree) -> PyTree[Array]:
+    """The output as arrays, or an error that says how it differs from what the node began with."""
+    rows = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), graph_state.buffer[name]
+    )
+    return _alike(name, "output", rows, output)
+
+
 def kept(
-    graph_state: GraphState, slot: Slot, before: StepState, after: StepState, output: PyTree[Array]
+    graph_state: GraphState,
+    name: str,
+    before: StepState,
+    after: StepState,
+    output: PyTree[Array],
+    run: Bool[Array, ""] | None,
+    awake: Bool[Array, ""] | None = None,
 ) -> GraphState:
-    """The graph state after a slot: its state, its output and its record, if it runs.
+    """The graph state with a node's state, parameters and record after a slot, if it ran.
+
+    Args:
+        graph_state: before the slot.
+        name: the node's name.
+        before: what the step was given.
+        after: what it returned.
+        output: what it sent, for the record; the buffer stays as it is.
+        run: whether the slot ran; None if it always does.
+        awake: whether the whole pass ran. This holds for the record alone, as everything else is
+            put back at the end of the pass.
 
     Raises:
-        ValueError: a state, parameters or an output of another shape than at the beginning.
+        ValueError: a state or parameters of another shape than at the beginning.
     """
-    name = slot.kind
-    buffer = graph_state.buffer[name]
-    rows = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), buffer)
-    output = _alike(name, "output", rows, output)
-    buffer = jax.tree.map(
-        lambda leaf, value: jax.lax.dynamic_update_index_in_dim(leaf, value, slot.row, 0),
-        buffer,
-        output,
-    )
-    changed = {"buffer": graph_state.buffer | {name: buffer}}
+    changed = {}
     for field in ("state", "params"):
         old, new = getattr(before, field), getattr(after, field)
         if new is not old:
-            new = _alike(name, field, old, new)
-            value = jax.tree.map(lambda a, b: b if a is b else jnp.where(slot.run, b, a), old, new)
-            changed[field] = getattr(graph_state, field) | {name: value}
+            new = chosen(run, _alike(name, field, old, new), old)
+            changed[field] = getattr(graph_state, field) | {name: new}
     if "record" in graph_state.aux:
         record = graph_state.aux["record"]
-        record = record | {name: written(record[name], before, output, slot.run)}
+        record = record | {name: written(record[name], before, output, both(run, awake))}
         changed["aux"] = graph_state.aux | {"record": record}
-    return graph_state.replace(**changed)
+    return graph_state.replace(**changed) if changed else graph_state
 
 
-def _taken(leaf: Array, rows: Int[Array, " window"]) -> Array:
-    """Some rows of a buffer. A few slices are faster than one gather."""
-    if rows.shape[0] > 4:
-        return jnp.take(leaf, rows, axis=0, mode="clip")
-    found = [jax.lax.dynamic_index_in_dim(leaf, row, 0) for row in rows]
-    return found[0] if len(found) == 1 else jnp.concatenate(found)
+def chosen(run: Bool[Array, ""] | None, new: PyTree, old: PyTree) -> PyTree:
+    """The new tree if it ran, else the old one."""
+    if run is None:
+        return new
+    return jax.tree.map(lambda a, b: b if a is b else jnp.where(run, a, b), new, old)
 
 
-def _chosen(where: Array, first: PyTree[Array], second: PyTree[Array]) -> PyTree[Array]:
-    def choose(a: Array, b: Array) -> Array:
-        return jnp.where(where.reshape(-1, *[1] * (b.ndim - 1)), a, b)
-
-    return jax.tree.map(choose, first, second)
+def both(first: Bool[Array, ""] | None, second: Bool[Array, ""] | None) -> Bool[Array, ""] | None:
+    """Whether both hold; None is what always holds."""
+    if first is None or second is None:
+        return second if first is None else first
+    return first & second
 
 
 def _alike(name: str, field: str, expected: PyTree, found: PyTree) -> PyTree:

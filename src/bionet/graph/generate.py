@@ -18,6 +18,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
+from bionet.graph.arguments import whole_number
 from bionet.graph.base import ComputationGraph, Edge, Key, Vertex, ticks
 from bionet.graph.loops import find_loop, said_loop
 from bionet.graph.node import BaseNode, Connection, Nodes, as_generator, by_name
@@ -44,6 +45,7 @@ def generate_graphs(
         The episodes, stacked.
 
     Raises:
+        TypeError: a time that is no number, a number of episodes that is no int, no nodes.
         ValueError: a time or a number that is not above 0, a node that does not tick once, or
             a loop of connections without delay between steps at one instant.
 
@@ -65,9 +67,12 @@ def generate_graphs(
         print(graphs.edges["hand", "eye"].seq_in.shape)  # (3, 50)
         ```
     """
-    if not num_episodes >= 1:
-        raise ValueError(f"generate_graphs: num_episodes needs 1 or more, got {num_episodes}.")
-    if not 0 < ts_max < np.inf:
+    num_episodes = whole_number("generate_graphs: num_episodes", num_episodes, least=1)
+    try:
+        lasts = 0 < ts_max < np.inf
+    except TypeError:
+        raise TypeError(f"generate_graphs: ts_max needs seconds, got {ts_max!r}.") from None
+    if not lasts:
         raise ValueError(f"generate_graphs: ts_max needs finite seconds above 0, got {ts_max}.")
     until = np.full(num_episodes, ticks(ts_max))
     return _completed("generate_graphs", {}, {}, by_name(nodes), until, as_generator(rng))

@@ -16,8 +16,7 @@ from typing import final
 import jax
 import jax.numpy as jnp
 import networkx as nx
-import numpy as np
-from jaxtyping import Array, ArrayLike, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, ArrayLike, Bool, Int, PRNGKeyArray, PyTree
 
 from bionet.graph.arguments import (
     buffer_rows,
@@ -29,14 +28,16 @@ from bionet.graph.arguments import (
 )
 from bionet.graph.base import ComputationGraph, GraphState, StepState, stack_graphs
 from bionet.graph.beginnings import with_beginnings
-from bionet.graph.execute import Layout, Slot, kept, step_state
 from bionet.graph.loops import find_loop, said_loop
 from bionet.graph.node import BaseNode, Nodes, by_name
 from bionet.graph.partition import cut
 from bionet.graph.progress import Bar, Clock
 from bionet.graph.records import Wanted, new_record
+from bionet.graph.scanned import Scanned
+from bionet.graph.scheduled import Scheduled
 from bionet.graph.supergraph import Supergraph, schedule
 from bionet.graph.timings import Timings, check_timings, make_timings
+from bionet.graph.unrolled import Unrolled
 from bionet.graph.windows import WindowedGraph, to_networkx, windowed
 
 SHARED = GraphState(eps=None, step=None, rng=0, params=0, state=0, inputs=0, buffer=0, aux=0)  # pyright: ignore[reportArgumentType]
@@ -251,8 +252,8 @@ class Graph:
     def run(self, graph_state: GraphState) -> GraphState:
         """One step, the supervisor's included; past `max_steps` nothing changes."""
         live, at = self._now(graph_state)
-        graph_state = self._partition(graph_state, at)
-        graph_state = self._supervise(graph_state, at)
+        graph_state = self._partition(graph_state, at, live)
+        graph_state = self._last(graph_state, at, live)
         return graph_state.replace(step=graph_state.step + live)
 
     def reset(self, graph_state: GraphState) -> tuple[GraphState, StepState]:
@@ -261,8 +262,9 @@ class Graph:
         Returns:
             The graph state, and what the supervisor's step is given.
         """
-        graph_state = self._partition(graph_state, graph_state.step)
-        return graph_state, self._supervisor_state(graph_state)
+        _, at = self._now(graph_state)
+        graph_state = self._partition(graph_state, at, None)
+        return graph_state, self._last.first(graph_state, at)
 
     def step(
         self,
@@ -293,10 +295,10 @@ class Graph:
             )
         live, at = self._now(graph_state)
         replaced = None if step_state is None else (step_state, output)
-        graph_state = self._supervise(graph_state, at, replaced)
-        graph_state = self._partition(graph_state, at + live)
+        graph_state = self._last(graph_state, at, live, replaced)
+        graph_state = self._partition(graph_state, at + live, live)
         graph_state = graph_state.replace(step=graph_state.step + live)
-        return graph_state, self._supervisor_state(graph_state)
+        return graph_state, self._last.first(graph_state, at + live)
 
     def rollout(
         self, graph_state: GraphState, max_steps: int | None = None, carry_only: bool = True
@@ -326,67 +328,23 @@ class Graph:
         last, states = jax.lax.scan(body, graph_state, length=count)
         return last if states is None else states
 
-    def _now(self, graph_state: GraphState) -> tuple[Array, Array]:
-        """Whether there is a step left, and where in the tables; after the last, nothing runs."""
-        live = graph_state.step < self.max_steps
-        return live.astype(jnp.int32), jnp.where(live, graph_state.step, self.max_steps + 1)
+    def _now(self, graph_state: GraphState) -> tuple[Bool[Array, ""], Int[Array, ""]]:
+        """Whether there is a step left, and which it is."""
+        return graph_state.step < self.max_steps, jnp.minimum(graph_state.step, self.max_steps)
 
-    def _partition(self, graph_state: GraphState, at: Int[Array, ""]) -> GraphState:
-        """Runs all slots but the supervisor's."""
-        if not self._table.size:
-            return graph_state
-        rows = jnp.asarray(self._table)[graph_state.eps, at]
-        if self._unrolled:
-            for slot in self._layout.unpacked(rows):
-                graph_state = self._ran(graph_state, [slot])
-            return graph_state
-
-        def generation(state: GraphState, row: Array) -> tuple[GraphState, None]:
-            return self._ran(state, list(self._layout.unpacked(row))), None
-
-        return jax.lax.scan(generation, graph_state, rows)[0]
-
-    def _ran(self, graph_state: GraphState, slots: list[Slot]) -> GraphState:
-        """Runs slots of different nodes at once: none sees what another makes."""
-        before = [step_state(graph_state, slot, self.nodes[slot.kind]) for slot in slots]
-        for slot, given in zip(slots, before, strict=True):
-            after, output = self.nodes[slot.kind].step(given)
-            graph_state = kept(graph_state, slot, given, after, output)
-        return graph_state
-
-    def _supervise(
-        self,
-        graph_state: GraphState,
-        at: Int[Array, ""],
-        replaced: tuple[StepState, PyTree[Array]] | None = None,
+    def _partition(
+        self, graph_state: GraphState, at: Int[Array, ""], awake: Bool[Array, ""] | None
     ) -> GraphState:
-        slot = self._supervisor_slot(graph_state, at)
-        node = self.nodes[self.supervisor]
-        before = step_state(graph_state, slot, node)
-        after, output = node.step(before) if replaced is None else replaced
-        return kept(graph_state, slot, before, after, output)
-
-    def _supervisor_slot(self, graph_state: GraphState, at: Int[Array, ""]) -> Slot:
-        (slot,) = self._last_layout.unpacked(jnp.asarray(self._last_table)[graph_state.eps, at])
-        return slot
-
-    def _supervisor_state(self, graph_state: GraphState) -> StepState:
-        slot = self._supervisor_slot(graph_state, graph_state.step)
-        return step_state(graph_state, slot, self.nodes[self.supervisor])
+        """Runs all slots but the supervisor's."""
+        return graph_state if self._pass is None else self._pass(graph_state, at, awake)
 
     def _lay_out(self) -> None:
-        """Packs the tables: a row for all slots together, or one for each generation."""
-        kinds, found = self._timings.slots[:-1], self._timings.nodes
-        places = [kinds[:at].count(kind) for at, kind in enumerate(kinds)]
-        count = 1 if self._unrolled else len(set(self._timings.generation[:-1]))
-        each = len(kinds) // max(count, 1)
-        self._layout = Layout(kinds[:each], self.nodes, self._sizes)
-        self._table = np.zeros(0, np.int32)
-        if kinds:
-            rows = [
-                self._layout.packed(found, places[at : at + each])
-                for at in range(0, len(kinds), each)
-            ]
-            self._table = rows[0] if self._unrolled else np.stack(rows, axis=2)
-        self._last_layout = Layout((self.supervisor,), self.nodes, self._sizes)
-        self._last_table = self._last_layout.packed(found, [0])
+        """Makes the programs: of the slots before the supervisor's, and of the supervisor's."""
+        scheduled = Scheduled(self.nodes, self._timings, self._sizes)
+        kinds, self._pass = self._timings.slots[:-1], None
+        if kinds and self._unrolled:
+            self._pass = Unrolled(scheduled, kinds)
+        elif kinds:
+            generations = len(set(self._timings.generation[:-1]))
+            self._pass = Scanned(scheduled, kinds[: len(kinds) // generations])
+        self._last = Unrolled(scheduled, (self.supervisor,))

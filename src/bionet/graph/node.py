@@ -12,7 +12,7 @@ from __future__ import annotations
 import abc
 import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
@@ -169,6 +169,8 @@ class BaseNode(abc.ABC):
         per_tick = Fraction(TICKS_PER_SECOND) / self.rate
         start = int(ticks(self.phase))
         count = max(0, math.ceil((end - start) / per_tick))
+        if count < 2:
+            return np.full(count, start)
         return start + np.arange(count) * per_tick.numerator // per_tick.denominator
 
     def init_params(
@@ -196,7 +198,7 @@ class BaseNode(abc.ABC):
         count = len(self._inputs)
         keys = [None] * count if rng is None else jax.random.split(rng, count)
         return {
-            name: _blank(connection.sender.init_output(key, graph_state), connection.window)
+            name: blank_window(connection.sender.init_output(key, graph_state), connection.window)
             for (name, connection), key in zip(self._inputs.items(), keys, strict=True)
         }
 
@@ -224,6 +226,8 @@ def by_name(nodes: Nodes) -> dict[str, BaseNode]:
         ValueError: no nodes, two of one name, a key that is not the node's name, or a sender
             that is not among them.
     """
+    if isinstance(nodes, BaseNode) or not isinstance(nodes, Iterable):
+        raise TypeError(f"nodes: needs nodes by their names or in a list, got {nodes!r}.")
     items = list(nodes.items()) if isinstance(nodes, Mapping) else [(None, n) for n in nodes]
     found: dict[str, BaseNode] = {}
     for key, node in items:
@@ -252,10 +256,21 @@ def as_generator(rng: np.random.Generator | PRNGKeyArray | int) -> np.random.Gen
         return rng
     if is_key(rng):
         rng = jax.random.key_data(rng)
-    return np.random.default_rng(np.asarray(rng).ravel().tolist())
+    try:
+        return np.random.default_rng(np.asarray(rng).ravel().tolist())
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"rng needs a seed of 0 or more, a key, or a NumPy generator, got {rng!r}."
+        ) from None
 
 
-def _blank(output: PyTree[Array], window: int) -> InputState:
+def begins_by_itself(node: BaseNode) -> bool:
+    """Whether a node says itself what its windows hold before the first message."""
+    return type(node).init_inputs is not BaseNode.init_inputs
+
+
+def blank_window(output: PyTree[Array], window: int) -> InputState:
+    """A window that no message has reached yet, filled with the sender's default output."""
     none, zero = jnp.full(window, -1, jnp.int32), jnp.zeros(window, jnp.int32)
     data = jax.tree.map(lambda x: jnp.broadcast_to(x, (window, *jnp.shape(x))), output)
     return InputState(seq=none, ts_sent=zero, ts_recv=zero, data=data)
@@ -273,11 +288,12 @@ def _rate(where: str, rate: float) -> Fraction:
         raise ValueError(
             f"{where}: rate needs to be above 0 Hz and at most {TICKS_PER_SECOND:,} Hz, got {rate}."
         )
-    if isinstance(rate, Fraction):
-        return rate
+    # A fraction is meant more exactly than a float, but ticks have to fit into 64 bits.
+    most = 1_000_000 if isinstance(rate, Fraction) else 1000
+    exact = rate if isinstance(rate, Fraction) else Fraction(hertz)
     if hertz >= 1:
-        return Fraction(hertz).limit_denominator(1000)
-    return 1 / Fraction(1 / hertz).limit_denominator(1000)
+        return exact.limit_denominator(most)
+    return 1 / (1 / exact).limit_denominator(most)
 
 
 def _window(where: str, window: int, delay: AbstractDelay, sender: BaseNode) -> int:

@@ -163,7 +163,8 @@ def _supervised(
     while widened:
         widened = False
         for (receiver, sender), needs in waits.items():
-            if receiver == boss:
+            # A sender that never takes a step is waited for by nobody.
+            if receiver == boss or not needs.any():
                 continue
             through = np.where(needs > 0, behind[sender][rows, np.maximum(needs - 1, 0)], 0)
             through = np.maximum.accumulate(through, axis=-1)

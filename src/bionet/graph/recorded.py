@@ -18,11 +18,31 @@ if TYPE_CHECKING:
 
 def check_graph(graph: ComputationGraph) -> None:
     """Fails if a graph is none: see the errors of `ComputationGraph`."""
+    _check_kinds(graph)
     _check_shapes(graph)
     for name, vertex in graph.vertices.items():
         _check_vertex(name, vertex)
     for key, edge in graph.edges.items():
         _check_edge(key, edge, graph)
+
+
+def _check_kinds(graph: ComputationGraph) -> None:
+    # Not before now: these are made of what is checked here.
+    from bionet.graph.base import Edge, Vertex
+
+    for name, vertex in graph.vertices.items():
+        if not (isinstance(name, str) and isinstance(vertex, Vertex)):
+            raise TypeError(
+                f"ComputationGraph: vertices needs a Vertex by each node's name, got {vertex!r} by "
+                f"{name!r}."
+            )
+    for key, edge in graph.edges.items():
+        pair = isinstance(key, tuple) and [type(part) for part in key] == [str, str]
+        if not (pair and isinstance(edge, Edge)):
+            raise TypeError(
+                "ComputationGraph: edges needs an Edge by each pair of a receiver's and an "
+                f"input's name, got {edge!r} by {key!r}."
+            )
 
 
 def _check_shapes(graph: ComputationGraph) -> None:

@@ -77,16 +77,18 @@ def written(
     record: NodeRecord,
     before: StepState,
     output: PyTree[Array],
-    run: Bool[Array, ""],
+    run: Bool[Array, ""] | None,
 ) -> NodeRecord:
-    """The record with one step more, if it is run."""
+    """The record with one step more, if it is run; None is what always is."""
 
     def put(room: PyTree, value: PyTree) -> PyTree:
         return None if room is None else jax.tree.map(_put, room, value)
 
     def _put(room: Array, leaf: Any) -> Array:
         # A place behind the end is no place: nothing is written there.
-        place: Int[Array, ""] = jnp.where(run, before.seq, room.shape[0])
+        place: Int[Array, ""] = (
+            before.seq if run is None else jnp.where(run, before.seq, room.shape[0])
+        )
         return room.at[place].set(as_numbers(jnp.asarray(leaf)), mode="drop")
 
     return NodeRecord(

@@ -26,6 +26,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from bionet._core.names import unknown
+from bionet.graph.arguments import whole_number
 from bionet.graph.partition import Cuts, Demands, Link, demands
 
 Progress = Callable[[float], None]
@@ -98,14 +99,13 @@ def schedule(
         progress: told how far it is.
 
     Raises:
-        TypeError: a mode that is none.
+        TypeError: a mode that is none, an `S_init` that is no directed graph.
         ValueError: a negative `backtrack`, an `S_init` that has a cycle, or one whose slots have
             no kind, or a kind that does not run, or more than the last one for the supervisor.
     """
     if not isinstance(mode, Supergraph):
         raise TypeError(f"supergraph: needs a bionet.graph.Supergraph, got {mode!r}.")
-    if backtrack < 0:
-        raise ValueError(f"backtrack: needs 0 or more, got {backtrack}.")
+    backtrack = whole_number("backtrack:", backtrack)
     asked, which = demands(cuts)
     boss = cuts.kinds.index(cuts.supervisor)
     if mode is Supergraph.MCS:
@@ -315,6 +315,11 @@ def _kinds(S_init: nx.DiGraph, cuts: Cuts) -> list[str]:
 
 def _order(S_init: nx.DiGraph, cuts: Cuts) -> list[Any]:
     """The slots to begin with, in their order as far as they have one, the supervisor's aside."""
+    if not isinstance(S_init, nx.DiGraph) or S_init.is_multigraph():
+        raise TypeError(
+            "S_init: needs a networkx.DiGraph, such as the S of another graph, got a "
+            f"{type(S_init).__name__}."
+        )
     for node, told in S_init.nodes(data=True):
         if "kind" not in told:
             raise ValueError(f"S_init: node {node!r} needs the attribute 'kind', a node's name.")

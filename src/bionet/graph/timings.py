@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from bionet.graph.base import TICKS_PER_SECOND, Window
+from bionet.graph.origins import origins, read_after, rows_needed, taken
 from bionet.graph.supergraph import Schedule
 from bionet.graph.windows import WindowedGraph
 
@@ -49,8 +50,8 @@ class Timings(eqx.Module):
         slots: the node's name of each slot, in the order in which they run; the supervisor's is
             the last.
         generation: of each slot; slots of one generation do not wait for one another.
-        kept: each node's name with how many of its last outputs have to be kept, so that every
-            window is still there when it is read.
+        kept: each node's name with how many of its last outputs have to be kept from one pass to
+            the next, so that every window is still there when it is read.
     """
 
     nodes: dict[str, SlotTimings]
@@ -89,7 +90,7 @@ def make_timings(found: Schedule, graphs: WindowedGraph) -> Timings:
             )
     narrow = {kind: jax.tree.map(_narrow, node) for kind, node in nodes.items()}
     names = tuple(found.kinds[slot] for slot in found.slots)
-    sizes = tuple(_buffer_sizes(found, graphs, nodes).items())
+    sizes = tuple(_buffer_sizes(graphs, narrow, names[-1]).items())
     return Timings(narrow, names, found.generation, sizes)
 
 
@@ -148,30 +149,13 @@ def _narrow(leaf: np.ndarray) -> np.ndarray:
 
 
 def _buffer_sizes(
-    found: Schedule, graphs: WindowedGraph, nodes: dict[str, SlotTimings]
+    graphs: WindowedGraph, nodes: dict[str, SlotTimings], boss: str
 ) -> dict[str, int]:
-    """The most that lies between the oldest output of a window and the last one written."""
-    sizes = dict.fromkeys(found.kinds, 1)
+    """How far back from the beginning of a pass its windows reach, one at least."""
+    sizes, before = dict.fromkeys(nodes, 1), taken(nodes)
     for (receiver, name), sender in graphs.senders.items():
         if receiver in nodes and sender in nodes:
-            written = _written(found, sender, found.slots_of(receiver))
-            seq = nodes[receiver].windows[name].seq
-            behind = np.where(seq < 0, 0, written[..., None] - seq)
-            sizes[sender] = max(sizes[sender], int(behind.max(initial=0)))
+            count = read_after(receiver, sender, boss, before, nodes)
+            found = origins(nodes[receiver].windows[name].seq, count)
+            sizes[sender] = max(sizes[sender], rows_needed(found, nodes[receiver].run))
     return sizes
-
-
-def _written(found: Schedule, sender: str, places: list[int]) -> np.ndarray:
-    """How many steps the sender has taken when each of these slots has run.
-
-    All slots of the same generation count, whichever runs first.
-    """
-    mine = found.slots_of(sender)
-    generation = np.array(found.generation)
-    fits = found.fits[:, mine]
-    earlier = [
-        (np.array(mine) <= place) | (generation[mine] == generation[place]) for place in places
-    ]
-    inside = np.stack([fits[:, mask].sum(-1) for mask in earlier], axis=-1)[found.which]
-    begin = found.cuts.counts[:, :-1, found.kinds.index(sender)]
-    return begin[..., None] + inside

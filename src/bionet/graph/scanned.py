@@ -1,0 +1,129 @@
+"""A pass over generations that all look alike, in one loop.
+
+It compiles in the same time however many generations there are. In each, there is a slot for
+every kind, and many do not run. Outputs are written behind the buffer, one after the other, and
+the buffer moves on when the pass is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Int
+
+from bionet.graph.base import GraphState, StepState
+from bionet.graph.columns import Columns, Rows, Slot
+from bionet.graph.execute import both, checked_output, kept, step_state
+from bionet.graph.origins import BLANK
+from bionet.graph.scheduled import Scheduled
+
+
+@final
+class Scanned:
+    """A pass through generations, each with one slot for every kind.
+
+    Args:
+        network: the nodes and their tables.
+        kinds: the node's name of each slot of a generation.
+    """
+
+    def __init__(self, network: Scheduled, kinds: Sequence[str]) -> None:
+        self._network, self._kinds, columns = network, tuple(kinds), Columns(axes=3)
+        self._slots = [self._slot(columns, kind) for kind in kinds]
+        self._places = {kind: self._place(columns, kind) for kind in kinds}
+        self._count = network.tables[kinds[0]].run.shape[-1]
+        self._tables = columns.done((*network.shape, self._count))
+        made = [network.tables[kind].run.sum(-1) for kind in kinds]
+        self._made = jnp.asarray(np.stack(made, axis=-1), jnp.int32)
+
+    def __call__(
+        self, graph_state: GraphState, step: Int[Array, ""], awake: Bool[Array, ""] | None = None
+    ) -> GraphState:
+        """Runs all slots, or none of them.
+
+        Args:
+            graph_state: before the pass.
+            step: which of the passes.
+            awake: whether anything runs; None if it does.
+        """
+        log = {kind: jax.tree.map(self._longer, graph_state.buffer[kind]) for kind in self._kinds}
+        begun = graph_state.replace(buffer=graph_state.buffer | log)
+
+        def generation(state: GraphState, rows: Rows) -> tuple[GraphState, None]:
+            return self._ran(state, rows, awake), None
+
+        end, _ = jax.lax.scan(generation, begun, self._tables.at(graph_state.eps, step))
+        made = self._made[graph_state.eps, step]
+        made = made if awake is None else jnp.where(awake, made, 0)
+        buffer = {
+            kind: jax.tree.map(
+                lambda leaf, kind=kind, at=at: jax.lax.dynamic_slice_in_dim(
+                    leaf, made[at], self._network.sizes[kind]
+                ),
+                end.buffer[kind],
+            )
+            for at, kind in enumerate(self._kinds)
+        }
+        return end.replace(buffer=graph_state.buffer | buffer)
+
+    def _ran(self, state: GraphState, rows: Rows, awake: Bool[Array, ""] | None) -> GraphState:
+        """Runs the slots of a generation: none sees what another one makes."""
+        given = [self._given(state, slot, rows) for slot in self._slots]
+        for slot, before in zip(self._slots, given, strict=True):
+            after, output = self._network.nodes[slot.kind].step(before)
+            output = checked_output(state, slot.kind, output)
+            run = None if slot.run is None else rows.choices[slot.run][0] != 0
+            state = kept(state, slot.kind, before, after, output, both(run, awake))
+            (place,) = rows.choices[self._places[slot.kind]]
+            log = jax.tree.map(
+                lambda leaf, value, place=place: jax.lax.dynamic_update_index_in_dim(
+                    leaf, value, place, 0
+                ),
+                state.buffer[slot.kind],
+                output,
+            )
+            state = state.replace(buffer=state.buffer | {slot.kind: log})
+        return state
+
+    def _slot(self, columns: Columns, kind: str) -> Slot:
+        network, seen = self._network, {}
+        table = network.tables[kind]
+        for name, connection in network.nodes[kind].inputs.items():
+            found = network.origins(kind, name)
+            size = network.sizes[connection.sender.name]
+            where = columns.choices.add(np.where(found == BLANK, -1, size + found))
+            seen[name] = columns.window(table.windows[name], where, _all)
+        return columns.slot(kind, table, seen, _all)
+
+    def _place(self, columns: Columns, kind: str) -> slice:
+        """Where a slot writes: behind all that is there; who does not run, is written over."""
+        run = self._network.tables[kind].run
+        return columns.choices.add(self._network.sizes[kind] + np.cumsum(run, -1) - run)
+
+    def _longer(self, leaf: Array) -> Array:
+        return jnp.concatenate([leaf, jnp.zeros((self._count, *leaf.shape[1:]), leaf.dtype)])
+
+    def _given(self, graph_state: GraphState, slot: Slot, rows: Rows) -> StepState:
+        data = {}
+        for name, seen in slot.seen.items():
+            sender = self._network.nodes[slot.kind].inputs[name].sender.name
+            at = rows.choices[seen.origins]
+            begun = graph_state.inputs[slot.kind][name].data
+            data[name] = jax.tree.map(
+                lambda first, leaf, at=at: _read(first, leaf, at), begun, graph_state.buffer[sender]
+            )
+        return step_state(graph_state, slot, rows, data)
+
+
+def _all(leaf: np.ndarray) -> np.ndarray:
+    return leaf
+
+
+def _read(begun: Array, log: Array, at: Int[Array, " window"]) -> Array:
+    """Some rows; before the first message, those that the window began with."""
+    found = jnp.take(log, jnp.maximum(at, 0), axis=0, mode="clip")
+    return jnp.where((at < 0).reshape(-1, *[1] * (begun.ndim - 1)), begun, found)
