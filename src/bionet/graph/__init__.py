@@ -23,7 +23,9 @@ from bionet.graph.delays import (
 )
 from bionet.graph.generate import augment_graphs, generate_graphs
 from bionet.graph.graph import SHARED, Graph
+from bionet.graph.network import Network, from_layer_map
 from bionet.graph.node import BaseNode, Connection
+from bionet.graph.row import Row, RowState, Source
 from bionet.graph.supergraph import Supergraph
 from bionet.graph.timings import SlotTimings, Timings
 
@@ -41,8 +43,12 @@ __all__ = [
     "GraphState",
     "InputState",
     "Mixture",
+    "Network",
     "NodeRecord",
+    "Row",
+    "RowState",
     "SlotTimings",
+    "Source",
     "StepState",
     "Supergraph",
     "Timings",
@@ -51,6 +57,7 @@ __all__ = [
     "Vertex",
     "Window",
     "augment_graphs",
+    "from_layer_map",
     "generate_graphs",
     "stack_graphs",
     "ticks",

@@ -9,9 +9,8 @@ episode, such as a slot that always runs, is not in a table at all but in the pr
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
@@ -19,7 +18,7 @@ from jaxtyping import Array, Int
 from bionet.graph.base import Window
 from bionet.graph.timings import SlotTimings
 
-Pick = Callable[[np.ndarray], np.ndarray]
+Pick = Callable[[Any], np.ndarray]
 """From the table of all slots of one node to that of those which are meant."""
 
 
@@ -78,7 +77,7 @@ class Rows(NamedTuple):
 
     def at(self, eps: Int[Array, ""] | int, step: Int[Array, ""]) -> Rows:
         """The rows of one pass of an episode."""
-        return Rows(*jax.lax.optimization_barrier(tuple(table[eps, step] for table in self)))
+        return Rows(*(table[eps, step] for table in self))
 
 
 class Table:

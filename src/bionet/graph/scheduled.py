@@ -40,7 +40,7 @@ class Scheduled:
         if sender not in self.tables:
             return np.full_like(self.tables[receiver].windows[name].seq, BLANK)
         before = read_after(receiver, sender, self.supervisor, self._before, self.tables)
-        found = origins(self.tables[receiver].windows[name].seq, before)
+        found = origins(np.asarray(self.tables[receiver].windows[name].seq), before)
         if begins_by_itself(self.nodes[receiver]):
             return found
         return resolved(found, before, self.sizes[sender])

@@ -156,6 +156,6 @@ def _buffer_sizes(
     for (receiver, name), sender in graphs.senders.items():
         if receiver in nodes and sender in nodes:
             count = read_after(receiver, sender, boss, before, nodes)
-            found = origins(nodes[receiver].windows[name].seq, count)
+            found = origins(np.asarray(nodes[receiver].windows[name].seq), count)
             sizes[sender] = max(sizes[sender], rows_needed(found, nodes[receiver].run))
     return sizes

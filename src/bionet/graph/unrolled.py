@@ -8,7 +8,7 @@ few that there are. Buffers move on once, at the end: nothing is written into wh
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import final
+from typing import cast, final
 
 import jax
 import jax.numpy as jnp
@@ -119,8 +119,9 @@ class Unrolled:
         data = {}
         for name, seen in slot.seen.items():
             sender, sources = self._network.nodes[slot.kind].inputs[name].sender.name, []
+            choices = cast(tuple[Choice, ...], seen.origins)
             begun = start.inputs[slot.kind][name].data
-            for at, choice in enumerate(seen.origins):
+            for at, choice in enumerate(choices):
                 found = {}
                 for option in choice.options:
                     if option == BLANK:
@@ -130,7 +131,7 @@ class Unrolled:
                     else:
                         found[option] = _row(start, sender, option)
                 sources.append(found)
-            data[name] = _stacked(sources, seen.origins, rows)
+            data[name] = _stacked(sources, choices, rows)
         return step_state(graph_state, slot, rows, data)
 
 
