@@ -16,8 +16,10 @@ import pytest
 
 import bionet
 from bionet.experimental.hybrid import LocalES, SelfGuidedES, SurrogateES
+from bionet.graph import Graph, from_layer_map, generate_graphs
 from bionet.modules.recurrent import RecurrentDiscrete
 from bionet.modules.trained import trained_mask
+from bionet.training.asynchronous import AsyncTwoPhase
 from bionet.training.batches import ArrayBatches, Examples
 from bionet.training.contrastive import Contrastive
 from bionet.training.error_phase import ErrorPhase
@@ -68,10 +70,20 @@ def settled(network):
 
 # By method: how to make one for a network of binary units, which has a blank state, or for the
 # plain network `MLP`, or for a layer with couplings; `MODELS` says which.
+
+
+def without_a_clock(network):
+    """Two phases in a graph whose layers tick at different rates."""
+    nodes = from_layer_map(network.orchestrator.lmap, {0: 20, 1: 20, 2: 10}, delays=0.01)
+    graph = Graph(nodes.nodes, "layer2", generate_graphs(nodes.nodes, 0.8), progress_bar=False)
+    return AsyncTwoPhase(nodes, graph, optimizer=optax.adam(0.25), clamped=2, free=2)
+
+
 BUILDERS: dict[type[AbstractMethod], Callable[[Any], AbstractMethod]] = {
     TwoPhase: lambda network: TwoPhase(
         network.state, optimizer=optax.adam(0.25), clamped=2, free=2, edge_rates={(1, 0): 0.5}
     ),
+    AsyncTwoPhase: without_a_clock,
     Contrastive: lambda network: Contrastive(
         network.state, optimizer=optax.adam(0.25), clamped=2, free=2, edge_decays={(1, 0): 0.1}
     ),
@@ -98,7 +110,7 @@ BUILDERS: dict[type[AbstractMethod], Callable[[Any], AbstractMethod]] = {
     SelfGuidedES: lambda network: SelfGuidedES(OBJECTIVE, optax.adam(0.25), num_samples=2),
 }
 BINARY = {
-    *(TwoPhase, Contrastive, ErrorPhase, FrozenHidden),
+    *(TwoPhase, AsyncTwoPhase, Contrastive, ErrorPhase, FrozenHidden),
     *(Evolution, LowRankES, RandomSearch, LocalES),
 }
 MODELS: dict[type[AbstractMethod], tuple[Any, Callable[..., Any]]] = {

@@ -1,5 +1,6 @@
 """Training methods, one file each under one contract, and the loop that drives them all."""
 
+from bionet.training.asynchronous import AsyncReadout, AsyncTwoPhase
 from bionet.training.batches import (
     AbstractBatches,
     ArrayBatches,
@@ -36,6 +37,8 @@ __all__ = [
     "AbstractBatches",
     "AbstractMethod",
     "ArrayBatches",
+    "AsyncReadout",
+    "AsyncTwoPhase",
     "CheckpointError",
     "Checkpoints",
     "Contrastive",

@@ -195,6 +195,17 @@ _SPECS = (
         datasets=("cart-pole",),
     ),
     RecipeSpec(
+        id="prototypes-async-local",
+        application="prototypes",
+        method="two-phase",
+        architecture="async-binary-rnn",
+        family="local",
+        summary="Binary layers without a common clock learn to tell prototypes apart.",
+        entry_point="bionet.zoo.recipes.prototypes_async_local:RECIPE",
+        references=(BADALOTTI_2025,),
+        datasets=("prototypes",),
+    ),
+    RecipeSpec(
         id="prototypes-hybrid",
         application="prototypes",
         method="local-es",

@@ -1,0 +1,169 @@
+"""Two-phase learning in a network whose layers tick at rates of their own and hear each other late.
+
+It is `TwoPhase` without a common clock. Phases last for so many steps of the supervisor, by the
+end of which each row has been updated as often as its rate says. Then everybody holds what it
+has reached and learns from it, against the messages that have arrived by then. A row never sees
+a state that its senders hold now, only what they sent in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, final
+
+import equinox as eqx
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
+
+from bionet.graph.graph import Graph
+from bionet.graph.network import Network
+from bionet.layer_maps.shared import Edge
+from bionet.modules.trained import partition_trained
+from bionet.orchestrators.interface import AbstractOrchestrator
+from bionet.training.edge_scales import EdgeScales
+from bionet.training.local_method import AbstractLocalMethod
+from bionet.training.method import MethodSpec, TrainState, unmet
+
+
+@final
+class AsyncTwoPhase(AbstractLocalMethod):
+    """The two-phase method in compiled asynchronous time.
+
+    Args:
+        network: the nodes, made from a layer map of the same edges as the model's, with
+            `learning="accumulate"`.
+        graph: of these nodes; each batch follows one of its episodes, drawn at random.
+        optimizer: descends the pseudo-gradients of the trained leaves.
+        clamped: the supervisor's steps with the label.
+        free: its steps without the label.
+        edge_rates: by (receiver, sender), a factor on what the optimiser wants to add.
+        edge_decays: by (receiver, sender), the share of itself that each trained entry loses.
+
+    Raises:
+        ValueError: numbers of steps below 0, or more than the episodes have; at `init`, a model
+            that is no orchestrator of the network's edges.
+
+    Example:
+        ```python
+        import jax
+        from bionet import zoo
+
+        recipe = zoo.get("prototypes-async-local")
+        method = recipe.own_method()
+        train_state = method.init(recipe.build(), jax.random.key(0))
+        batch = recipe.synthetic_batch(batch_size=16)
+        train_state, metrics = method.step(train_state, batch, jax.random.key(1))
+        print(int(train_state.step), sorted(metrics))
+        ```
+
+    Source:
+        The phases and the rule of Badalotti et al. (2025, arXiv:2509.05041), whose network is
+        updated by one clock. Rates and delays are ours.
+    """
+
+    spec: ClassVar[MethodSpec] = MethodSpec(
+        name="async-two-phase",
+        family="local",
+        summary="Two phases without a common clock: layers with rates and delays of their own.",
+        needs=("an orchestrator, whose modules have local rules",),
+        sources=("arXiv:2509.05041",),
+    )
+
+    network: Network = eqx.field(static=True)
+    graph: Graph = eqx.field(static=True)
+    optimizer: optax.GradientTransformation
+    scales: EdgeScales
+    clamped: int = eqx.field(static=True)
+    free: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        network: Network,
+        graph: Graph,
+        *,
+        optimizer: optax.GradientTransformation | None = None,
+        clamped: int = 10,
+        free: int = 10,
+        edge_rates: Mapping[Edge, ArrayLike] | None = None,
+        edge_decays: Mapping[Edge, ArrayLike] | None = None,
+    ) -> None:
+        for name, steps in (("clamped", clamped), ("free", free)):
+            if steps < 0:
+                raise ValueError(f"AsyncTwoPhase: {name} needs 0 steps or more, got {steps}.")
+        _check_length("AsyncTwoPhase", graph, clamped + free + 1)
+        self.network, self.graph = network, graph
+        self.optimizer = optax.adam(5e-3) if optimizer is None else optimizer
+        self.clamped, self.free = clamped, free
+        self.scales = EdgeScales(edge_rates, edge_decays)
+
+    def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
+        """The state before the first step; optimiser memory for the trained leaves alone."""
+        if not isinstance(model, AbstractOrchestrator):
+            raise unmet(self.spec, self.spec.needs[0], model)
+        if tuple(model.lmap) != tuple(self.network.lmap):
+            raise ValueError(
+                f"AsyncTwoPhase: the network has edges {tuple(self.network.lmap)}, but the model "
+                f"has {tuple(model.lmap)}; make it by from_layer_map of the model's layer map."
+            )
+        self.scales.check("AsyncTwoPhase", model.lmap)
+        learning, _ = partition_trained(model)
+        return TrainState(model, self.optimizer.init(learning), jnp.zeros((), jnp.int32))
+
+    def pseudo_gradient(
+        self, network: AbstractOrchestrator, batch: tuple[Array, ...], key: PRNGKeyArray
+    ) -> tuple[AbstractOrchestrator, dict[str, Array]]:
+        """Runs both phases and one step of learning.
+
+        Returns:
+            The pseudo-gradients of all edges, summed over the updates of a row within that step,
+            and the share of units that the label has moved between the phases.
+        """
+        nodes, run = self.network, self.graph.rollout
+        state = nodes.init(self.graph, *batch, rng=key, lmap=network.lmap, randomize_eps=True)
+        state = run(nodes.phase(state, feedback=True), self.clamped)
+        labelled = nodes.buffers(state)
+        state = run(nodes.phase(state, feedback=False), self.free)
+        reached = nodes.buffers(state)
+        state = run(nodes.phase(state, moving=False, learning=1.0), 1)
+        learned = eqx.tree_at(lambda o: o.lmap, network, nodes.pseudo_gradients(state))
+        rows = network.lmap.rows()[:-1]
+        moved = [jnp.mean(labelled[i] != reached[i]) for i in rows]
+        return learned, {"moved": jnp.stack(moved).mean() if moved else jnp.zeros(())}
+
+
+@final
+class AsyncReadout(eqx.Module):
+    """`predict` of a `Problem` in asynchronous time: clamp `x`, run freely, read the answer.
+
+    Args:
+        network: the nodes.
+        graph: of these nodes; each batch follows one of its episodes, drawn by the key.
+        steps: how many steps of the supervisor the network has to answer.
+
+    Raises:
+        ValueError: more steps than the episodes have.
+    """
+
+    network: Network = eqx.field(static=True)
+    graph: Graph = eqx.field(static=True)
+    steps: int = eqx.field(static=True)
+
+    def __check_init__(self) -> None:
+        _check_length("AsyncReadout", self.graph, self.steps)
+
+    def __call__(
+        self, model: AbstractOrchestrator, x: Float[Array, "n ..."], key: PRNGKeyArray
+    ) -> Float[Array, "n ..."]:
+        """The last row's answer after the last step: a score per class."""
+        state = self.network.init(self.graph, x, rng=key, lmap=model.lmap, randomize_eps=True)
+        state = self.graph.rollout(self.network.phase(state, feedback=False), self.steps)
+        return self.network.answer(state)
+
+
+def _check_length(where: str, graph: Graph, steps: int) -> None:
+    if steps > graph.max_steps:
+        raise ValueError(
+            f"{where}: needs {steps} steps of the supervisor, but the shortest episode of the "
+            f"graph has {graph.max_steps}; generate longer ones."
+        )
