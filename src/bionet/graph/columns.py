@@ -69,15 +69,15 @@ class Slot(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The three tables, or what they say of one pass."""
+    """The three tables, in NumPy, or what they say of one pass: arrays of whole numbers."""
 
-    choices: Int[Array, "*any columns"]
-    numbers: Int[Array, "*any columns"]
-    times: Int[Array, "*any columns"]
+    choices: Any
+    numbers: Any
+    times: Any
 
     def at(self, eps: Int[Array, ""] | int, step: Int[Array, ""]) -> Rows:
         """The rows of one pass of an episode."""
-        return Rows(*(table[eps, step] for table in self))
+        return Rows(*(jnp.asarray(table)[eps, step] for table in self))
 
 
 class Table:
@@ -123,7 +123,7 @@ class Columns:
     def done(self, shape: tuple[int, ...]) -> Rows:
         """The tables, whose leading axes are of this shape."""
         tables = (self.choices, self.numbers, self.times)
-        return Rows(*(jnp.asarray(table.done(shape)) for table in tables))
+        return Rows(*(table.done(shape) for table in tables))
 
     def run(self, run: np.ndarray) -> slice | None:
         """The column that says whether a slot runs; None if it always does."""

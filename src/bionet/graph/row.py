@@ -14,6 +14,7 @@ from typing import Any, Literal, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, DTypeLike, Float, PRNGKeyArray, PyTree
 
 from bionet.graph.base import GraphState, InputState, StepState
@@ -70,19 +71,19 @@ class Source(BaseNode):
         delay: AbstractDelay | float = 0.0,
     ) -> None:
         super().__init__(name, rate, delay)
-        self._blank = jnp.zeros((1, *shape), dtype)
+        self._blank = np.zeros((1, *shape), dtype)
 
     def init_state(
         self, rng: PRNGKeyArray | None = None, graph_state: GraphState | None = None
     ) -> Array:
         """Zeros; see `Network.init` and `Network.clamp`."""
-        return self._blank
+        return jnp.asarray(self._blank)
 
     def init_output(
         self, rng: PRNGKeyArray | None = None, graph_state: GraphState | None = None
     ) -> Array:
         """Zeros."""
-        return self._blank
+        return jnp.asarray(self._blank)
 
     def step(self, step_state: StepState) -> tuple[StepState, Array]:
         """Sends what it holds."""
@@ -126,8 +127,8 @@ class Row(BaseNode):
         self._modules = dict(lmap.neighbors(index))
         self._names = {j: names[j] for j in self._modules}
         self._forward = senders & set(self._modules)
-        self._blank = jnp.zeros((1, *shape), dtype)
-        self._learning, self._rate = learning, jnp.asarray(learning_rate, dtype)
+        self._blank = np.zeros((1, *shape), dtype)
+        self._learning, self._rate = learning, learning_rate
 
     def init_params(
         self, rng: PRNGKeyArray | None = None, graph_state: GraphState | None = None
@@ -142,8 +143,8 @@ class Row(BaseNode):
     ) -> RowState:
         """All zeros; it moves, unless it is the last row, and listens to everybody."""
         return RowState(
-            buffer=self._blank,
-            answer=self._blank if self._last else None,
+            buffer=jnp.asarray(self._blank),
+            answer=jnp.asarray(self._blank) if self._last else None,
             learned=nothing(self._modules) if self._learning == "accumulate" else None,
             feedback=jnp.asarray(True),
             moving=jnp.asarray(not self._last),
@@ -154,7 +155,7 @@ class Row(BaseNode):
         self, rng: PRNGKeyArray | None = None, graph_state: GraphState | None = None
     ) -> Array:
         """Zeros."""
-        return self._blank
+        return jnp.asarray(self._blank)
 
     def step(self, step_state: StepState) -> tuple[StepState, Array]:
         """Updates the buffer, and learns from what it has heard."""

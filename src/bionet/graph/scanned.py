@@ -38,7 +38,7 @@ class Scanned:
         self._count = network.tables[kinds[0]].run.shape[-1]
         self._tables = columns.done((*network.shape, self._count))
         made = [network.tables[kind].run.sum(-1) for kind in kinds]
-        self._made = jnp.asarray(np.stack(made, axis=-1), jnp.int32)
+        self._made = np.stack(made, axis=-1).astype(np.int32)
 
     def __call__(
         self, graph_state: GraphState, step: Int[Array, ""], awake: Bool[Array, ""] | None = None
@@ -57,7 +57,7 @@ class Scanned:
             return self._ran(state, rows, awake), None
 
         end, _ = jax.lax.scan(generation, begun, self._tables.at(graph_state.eps, step))
-        made = self._made[graph_state.eps, step]
+        made = jnp.asarray(self._made)[graph_state.eps, step]
         made = made if awake is None else jnp.where(awake, made, 0)
         buffer = {
             kind: jax.tree.map(

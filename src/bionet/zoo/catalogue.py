@@ -197,7 +197,7 @@ _SPECS = (
     RecipeSpec(
         id="prototypes-async-local",
         application="prototypes",
-        method="two-phase",
+        method="async-two-phase",
         architecture="async-binary-rnn",
         family="local",
         summary="Binary layers without a common clock learn to tell prototypes apart.",

@@ -141,15 +141,17 @@ def network(config: Config, key: PRNGKeyArray) -> SequentialOrchestrator:
 
 
 @functools.cache
-def timed(config: Config, seed: int) -> tuple[Network, Graph]:
-    """The network in time, with schedules that the seed draws."""
-    lmap = network(config, jax.random.key(0)).lmap  # for its edges; weights come from the model
+def timed(config: Config, learning: bool) -> tuple[Network, Graph]:
+    """The network in time, with schedules for learning or with others for answering."""
+    with jax.ensure_compile_time_eval():
+        lmap = network(config, jax.random.key(0)).lmap  # for its edges; the model has the weights
     rates = {0: config.rate_in, 1: config.rate_hidden, 2: config.rate_out}
     takes = ClippedNormal(config.taking, config.jitter * config.taking)
     late = ClippedNormal(config.delay, config.jitter * config.delay)
-    nodes = from_layer_map(lmap, rates, dict.fromkeys(rates, takes) | dict.fromkeys(lmap, late))
+    delays = dict.fromkeys(rates, takes) | dict.fromkeys(lmap, late)
+    nodes = from_layer_map(lmap, rates, delays, learning="accumulate" if learning else None)
     seconds = (config.clamped + config.free + 3) / config.rate_out
-    graphs = generate_graphs(nodes.nodes, seconds, rng=seed, num_episodes=config.episodes)
+    graphs = generate_graphs(nodes.nodes, seconds, int(learning), config.episodes)
     return nodes, Graph(nodes.nodes, nodes.name(2), graphs, progress_bar=False)
 
 
@@ -158,7 +160,7 @@ def timed(config: Config, seed: int) -> tuple[Network, Graph]:
 
 def predictor(config: Config) -> AsyncReadout:
     """Answers after the free phase, by schedules that training has not seen."""
-    return AsyncReadout(*timed(config, 1), config.free)
+    return AsyncReadout(*timed(config, learning=False), config.free)
 
 
 def objective(config: Config) -> ReadoutHinge:
@@ -169,7 +171,7 @@ def objective(config: Config) -> ReadoutHinge:
 def trainer(config: Config) -> AsyncTwoPhase:
     """Two-phase perceptron dynamics in asynchronous time, with Adam."""
     return AsyncTwoPhase(
-        *timed(config, 0),
+        *timed(config, learning=True),
         optimizer=optax.adam(config.learning_rate),
         clamped=config.clamped,
         free=config.free,
