@@ -106,14 +106,17 @@ def check_timings(timings: Timings, graphs: WindowedGraph) -> None:
         done = dict.fromkeys(timings.nodes, 0)
         for step in range(timings.num_steps):
             place = dict.fromkeys(timings.nodes, 0)
-            for kind in timings.slots:
+            generation, before = -1, dict(done)
+            for kind, number in zip(timings.slots, timings.generation, strict=True):
+                if number != generation:  # What is in one generation may run in any order.
+                    generation, before = number, dict(done)
                 node, at = timings.nodes[kind], (episode, step, place[kind])
                 place[kind] += 1
                 if node.run[at]:
                     early = [
                         name
                         for name, window in node.windows.items()
-                        if window.seq[at].max() >= done.get(senders[kind, name], LATEST)
+                        if window.seq[at].max() >= before.get(senders[kind, name], LATEST)
                     ]
                     if early or node.seq[at] != done[kind]:
                         raise RuntimeError(

@@ -7,7 +7,7 @@ import pytest
 from bionet.graph import ComputationGraph, Supergraph, Vertex, generate_graphs
 from bionet.graph.partition import cut
 from bionet.graph.supergraph import schedule
-from bionet.graph.timings import make_timings
+from bionet.graph.timings import Timings, check_timings, make_timings
 from bionet.graph.windows import windowed
 
 
@@ -44,6 +44,22 @@ def test_buffers_hold_the_oldest_output_that_is_read(pair):
     # At 200 ms the eye has taken 5 steps, and the hand reads its messages 1 and 2.
     assert tables(pair, "hand", prune=False, window=2).buffer_sizes == {"eye": 4, "hand": 1}
     assert tables(pair, "hand", prune=False, window=1).buffer_sizes == {"eye": 3, "hand": 1}
+
+
+def test_checking_finds_steps_that_come_too_early(quiet):
+    eye, hand = quiet("eye", 20), quiet("hand", 10)
+    hand.connect(eye)
+    raw = generate_graphs([eye, hand], 0.5)
+    graphs = windowed(raw, dict.fromkeys(raw.edges, 1))
+    found = tables(raw, "hand")
+    check_timings(found, graphs)
+    at_once = Timings(found.nodes, found.slots, (0, 0, 0), found.kept)
+    with pytest.raises(RuntimeError, match="step 0 of 'hand' in episode 0 comes too early"):
+        check_timings(at_once, graphs)
+    skipped = jax.tree.map(lambda leaf: leaf, found)
+    skipped.nodes["eye"].seq[0, 1, 1] += 1
+    with pytest.raises(RuntimeError, match="'eye' in episode 0 comes too early, by its own order"):
+        check_timings(skipped, graphs)
 
 
 @pytest.mark.parametrize("mode", list(Supergraph))
