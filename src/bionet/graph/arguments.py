@@ -10,7 +10,7 @@ import networkx as nx
 
 from bionet._core.names import unknown
 from bionet.graph.base import ComputationGraph, InputState
-from bionet.graph.node import BaseNode
+from bionet.graph.node import BaseNode, Connection
 
 
 def known_supervisor(supervisor: str | BaseNode, nodes: Mapping[str, BaseNode]) -> str:
@@ -75,9 +75,9 @@ def check_recorded(
         )
 
 
-def check_windows(node: BaseNode, inputs: Any) -> None:
+def check_windows(node: BaseNode, inputs: Any, connections: Mapping[str, Connection]) -> None:
     """Fails unless `init_inputs` made a window of the right size for each connection."""
-    sizes = {name: connection.window for name, connection in node.inputs.items()}
+    sizes = {name: connection.window for name, connection in connections.items()}
     found = {
         name: len(seen) if isinstance(seen, InputState) else None
         for name, seen in dict(inputs).items()

@@ -17,7 +17,7 @@ from jaxtyping import PRNGKeyArray, PyTree
 from bionet._core.leaves import is_key
 from bionet.graph.arguments import check_windows
 from bionet.graph.base import GraphState, InputState
-from bionet.graph.node import BaseNode, begins_by_itself, blank_window
+from bionet.graph.node import BaseNode, Connection, begins_by_itself, blank_window
 
 FIELDS = ("params", "state", "inputs", "buffer")
 
@@ -25,6 +25,7 @@ FIELDS = ("params", "state", "inputs", "buffer")
 def with_beginnings(
     graph_state: GraphState,
     nodes: Mapping[str, BaseNode],
+    inputs: Mapping[str, Mapping[str, Connection]],
     order: Sequence[str],
     sizes: Mapping[str, int],
     rng: PRNGKeyArray,
@@ -35,6 +36,7 @@ def with_beginnings(
     Args:
         graph_state: without nodes.
         nodes: all nodes, by name.
+        inputs: their connections, by the node's name and the input's.
         order: their names, in the order in which they are asked.
         sizes: how many outputs each node's buffer holds.
         rng: a key. Each node has keys of its own out of it, in whatever order it is asked.
@@ -49,9 +51,13 @@ def with_beginnings(
             made = getattr(graph_state, field)
             if name not in made:
                 begun = _asked(nodes[name], field, keys[name][place], graph_state, sizes[name])
+                if field == "inputs":
+                    begun = _connected(nodes[name], begun, inputs[name])
                 graph_state = graph_state.replace(**{field: made | {name: begun}})
     return graph_state.replace(
-        inputs={name: _filled(nodes[name], graph_state) for name in graph_state.inputs}
+        inputs={
+            name: _filled(nodes[name], graph_state, inputs[name]) for name in graph_state.inputs
+        }
     )
 
 
@@ -63,19 +69,29 @@ def _asked(
     if field == "state":
         return _strong(node.init_state(key, graph_state))
     if field == "inputs":
-        inputs = _strong(node.init_inputs(key, graph_state))
-        check_windows(node, inputs)
-        return inputs
+        return _strong(node.init_inputs(key, graph_state))
     output = _strong(node.init_output(key, graph_state))
     return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (size, *leaf.shape)), output)
 
 
-def _filled(node: BaseNode, graph_state: GraphState) -> dict[str, InputState]:
+def _connected(
+    node: BaseNode, made: Any, connections: Mapping[str, Connection]
+) -> dict[str, InputState]:
+    """The windows that a node has made, if there is one for each connection."""
+    if not begins_by_itself(node):
+        made = {name: window for name, window in made.items() if name in connections}
+    check_windows(node, made, connections)
+    return made
+
+
+def _filled(
+    node: BaseNode, graph_state: GraphState, connections: Mapping[str, Connection]
+) -> dict[str, InputState]:
     """The windows of a node, with the very outputs that the buffers begin with in them."""
     inputs = dict(graph_state.inputs[node.name])
     if begins_by_itself(node):
         return inputs
-    for name, connection in node.inputs.items():
+    for name, connection in connections.items():
         newest = jax.tree.map(lambda leaf: leaf[-1], graph_state.buffer[connection.sender.name])
         inputs[name] = blank_window(newest, connection.window)
     return inputs

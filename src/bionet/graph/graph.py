@@ -125,12 +125,14 @@ class Graph:
         self.nodes = by_name(nodes)
         self.supervisor = known_supervisor(supervisor, self.nodes)
         self.skip = skipped(skip, self.supervisor, self.nodes)
+        # A later `connect` is for graphs to come.
+        self._inputs = {name: dict(node.inputs) for name, node in self.nodes.items()}
         self._raw = stack_graphs(graphs_raw)
         check_recorded(self._raw, self.nodes, self.supervisor)
         if loop := find_loop(self._raw):
             raise ValueError(said_loop("Graph: graphs_raw", loop, self._raw))
         clock("checked the graphs")
-        sizes = {(n, i): c.window for n, node in self.nodes.items() for i, c in node.inputs.items()}
+        sizes = {(n, i): c.window for n, own in self._inputs.items() for i, c in own.items()}
         self._windowed = windowed(self._raw, sizes)
         clock("made the windows")
         cuts = cut(self._raw, self.supervisor, prune, self.skip)
@@ -218,7 +220,9 @@ class Graph:
         eps = draw if randomize_eps else jnp.clip(jnp.asarray(starting_eps), 0, self.max_eps - 1)
         step = jnp.clip(jnp.asarray(starting_step), 0, self.max_steps)
         blank = GraphState(eps.astype(jnp.int32), step.astype(jnp.int32), {}, {}, {}, {}, {}, {})
-        return with_beginnings(blank, self.nodes, names, self._sizes, rng_nodes, params or {})
+        return with_beginnings(
+            blank, self.nodes, self._inputs, names, self._sizes, rng_nodes, params or {}
+        )
 
     def init_record(
         self,
@@ -340,7 +344,7 @@ class Graph:
 
     def _lay_out(self) -> None:
         """Makes the programs: of the slots before the supervisor's, and of the supervisor's."""
-        scheduled = Scheduled(self.nodes, self._timings, self._sizes)
+        scheduled = Scheduled(self.nodes, self._inputs, self._timings, self._sizes)
         kinds, self._pass = self._timings.slots[:-1], None
         if kinds and self._unrolled:
             self._pass = Unrolled(scheduled, kinds)

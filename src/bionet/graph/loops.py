@@ -57,6 +57,8 @@ def said_loop(where: str, loop: Loop, graphs: ComputationGraph) -> str:
 def _lags(graphs: ComputationGraph, key: Key, seen: np.ndarray) -> np.ndarray:
     """How long before each step the one started that made the newest message; 1 without any."""
     sender, receiver = graphs.vertices[graphs.senders[key]], graphs.vertices[key[0]]
+    if not sender.seq.size:
+        return np.ones(seen.shape, int)
     made = sender.ts_start[np.arange(len(seen))[:, None], np.maximum(seen, 0)]
     return np.where(seen >= 0, receiver.ts_start - made, 1)
 

@@ -290,7 +290,7 @@ def _rate(where: str, rate: float) -> Fraction:
         )
     # A fraction is meant more exactly than a float, but ticks have to fit into 64 bits.
     most = 1_000_000 if isinstance(rate, Fraction) else 1000
-    exact = rate if isinstance(rate, Fraction) else Fraction(hertz)
+    exact = Fraction(rate if isinstance(rate, Fraction) else hertz)
     if hertz >= 1:
         return exact.limit_denominator(most)
     return 1 / (1 / exact).limit_denominator(most)

@@ -92,7 +92,7 @@ class Scanned:
     def _slot(self, columns: Columns, kind: str) -> Slot:
         network, seen = self._network, {}
         table = network.tables[kind]
-        for name, connection in network.nodes[kind].inputs.items():
+        for name, connection in network.inputs[kind].items():
             found = network.origins(kind, name)
             size = network.sizes[connection.sender.name]
             where = columns.choices.add(np.where(found == BLANK, -1, size + found))
@@ -110,7 +110,7 @@ class Scanned:
     def _given(self, graph_state: GraphState, slot: Slot, rows: Rows) -> StepState:
         data = {}
         for name, seen in slot.seen.items():
-            sender = self._network.nodes[slot.kind].inputs[name].sender.name
+            sender = self._network.inputs[slot.kind][name].sender.name
             at = rows.choices[seen.origins]
             begun = graph_state.inputs[slot.kind][name].data
             data[name] = jax.tree.map(

@@ -81,7 +81,7 @@ class Unrolled:
     def _slot(self, columns: Columns, kind: str, place: int) -> Slot:
         network, seen = self._network, {}
         table = network.tables[kind]
-        for name, connection in network.nodes[kind].inputs.items():
+        for name, connection in network.inputs[kind].items():
             found = network.origins(kind, name)[..., place, :]
             if connection.sender.name in network.tables:
                 found = slot_of(found, network.tables[connection.sender.name].run)
@@ -118,7 +118,7 @@ class Unrolled:
         """What a slot's step is given: its node as it is now, and its windows."""
         data = {}
         for name, seen in slot.seen.items():
-            sender, sources = self._network.nodes[slot.kind].inputs[name].sender.name, []
+            sender, sources = self._network.inputs[slot.kind][name].sender.name, []
             choices = cast(tuple[Choice, ...], seen.origins)
             begun = start.inputs[slot.kind][name].data
             for at, choice in enumerate(choices):

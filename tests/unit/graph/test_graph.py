@@ -347,6 +347,17 @@ def test_larger_buffers_change_nothing(nodes, episodes, graph):
     np.testing.assert_allclose(*ended, atol=1e-6)
 
 
+def test_connecting_later_is_for_later_graphs(quiet):
+    eye, hand = quiet("eye", 20), quiet("hand", 10)
+    hand.connect(eye)
+    graph = Graph([eye, hand], "hand", generate_graphs([eye, hand], 0.5))
+    hand.connect(eye, name="again")
+    assert sorted(graph.init().inputs["hand"]) == ["eye"]
+    assert graph.run(graph.init()).step == 1
+    again = Graph([eye, hand], "hand", generate_graphs([eye, hand], 0.5))
+    assert sorted(again.init().inputs["hand"]) == ["again", "eye"]
+
+
 class Ordered(Unit):
     """Notes who was there before it."""
 
