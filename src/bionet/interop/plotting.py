@@ -1,6 +1,7 @@
-"""Pictures: the learning curve of a run, beside everything that it must be compared with.
+"""Pictures: the learning curve of a run, and what happens when in an asynchronous network.
 
-This is the only file that imports matplotlib, and it does so inside its functions. It builds
+A curve is drawn beside everything that it must be compared with. This is the only file that
+imports matplotlib, and it does so inside its functions. It builds
 `Figure` objects without pyplot, so that no window, no backend and no global setting is
 touched, on any machine. Colours are those of Okabe and Ito, which stay apart for
 colour-blind readers and in grey; every line also has its own dashes and its label beside it.
@@ -11,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from bionet._core.files import write_with
 from bionet._core.names import closest, unknown
@@ -19,6 +20,8 @@ from bionet._core.names import closest, unknown
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from bionet.graph import ComputationGraph, Graph
 
 CURVE = "#0072B2"
 CONTROL = "#D55E00"
@@ -88,6 +91,90 @@ def plot_curve(
     if path is not None:
         write_with(path, lambda temporary: figure.savefig(temporary, dpi=200))
     return figure
+
+
+def plot_graph(
+    graph: Graph | ComputationGraph | Sequence[ComputationGraph],
+    *,
+    episode: int = 0,
+    span: tuple[float, float] | None = None,
+    rows: Sequence[str] | None = None,
+    label: Literal["seq", "slot"] = "seq",
+    supergraph: bool = True,
+    title: str = "",
+    path: str | Path | None = None,
+) -> Figure:
+    """Draws what happens when in an episode, and the supergraph that it is run by.
+
+    A row per node, and a box per step from its start to its end. A message goes from the end of
+    a box to its arrival, waits on the rail there, and ends in an arrow at the step that sees it
+    first. Steps that are not run are pale; messages that no step reads are faint and end in a
+    cross.
+
+    Args:
+        graph: a compiled graph. Raw ones, one or several episodes, are drawn without what only
+            the compiled one knows: supervisor, rates, what is not run, and the supergraph.
+        episode: which one.
+        span: from when to when, in seconds; None for the supervisor's first few steps.
+        rows: the nodes to draw, from top to bottom; None for all, in the order of messages.
+        label: the number of a step, or the number of the slot that it runs in.
+        supergraph: whether the supergraph is drawn below.
+        title: one line above the picture.
+        path: where to save the picture, whole or not at all; the suffix (.png, .pdf, .svg)
+            says in which format.
+
+    Returns:
+        The figure, with the timeline in `axes[0]` and the supergraph in `axes[1]`.
+
+    Raises:
+        TypeError: something that is no graph.
+        IndexError: an episode that is not there.
+        ValueError: a span that is empty or in which nothing takes place, a row that no node
+            has, an unknown label, or an unknown suffix.
+
+    Example:
+        >>> from bionet.graph import ComputationGraph, Edge, Vertex
+        >>> eye, hand = Vertex([0, 1], [0, 50], [10, 60]), Vertex([0], [70], [80])
+        >>> seen = {("hand", "eye"): Edge([0, 1], [0, 0], [15, 65])}
+        >>> figure = plot_graph(ComputationGraph({"eye": eye, "hand": hand}, seen))
+        >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
+        ['eye', 'hand']
+    """
+    from matplotlib.figure import Figure
+
+    from bionet.interop import graph_plotting
+    from bionet.interop.supergraph_plotting import draw_supergraph
+    from bionet.interop.timeline import episode_of, span_of
+
+    path = None if path is None else check_path(path)
+    if label not in ("seq", "slot"):
+        raise ValueError(f"plot_graph: label needs 'seq' or 'slot', got {label!r}.")
+    shown = episode_of(graph, episode, rows)
+    times = span_of(shown, span)
+    slots = getattr(graph, "S", None) if supergraph else None
+    figure = Figure(dpi=200, layout="constrained")
+    kinds = set() if slots is None else {kind for _, kind in slots.nodes.data("kind")}
+    axes = _panels(figure, len(shown.rows), len(kinds), bool(title))
+    graph_plotting.draw_episode(axes[0], shown, times)
+    if slots is not None:
+        draw_supergraph(axes[1], slots, shown)
+    graph_plotting.draw_key(figure, axes[0], shown, times)
+    if title:
+        figure.suptitle(title, fontsize=11, color=INK)
+    figure.draw_without_rendering()  # The numbers need the final places to see who has room.
+    graph_plotting.number_steps(axes[0], shown, times, label)
+    if path is not None:
+        write_with(path, lambda temporary: figure.savefig(temporary, dpi=200))
+    return figure
+
+
+def _panels(figure: Figure, rows: int, kinds: int, title: bool) -> list[Axes]:
+    """Axes for so many rows, and below for so many kinds; where they are many, rows are low."""
+    heights = [rows * min(0.62, max(0.42, 7.5 / rows)) + 0.1]
+    if kinds:
+        heights.append(kinds * min(0.36, max(0.25, 4.0 / kinds)) + 0.1)
+    figure.set_size_inches(7.0, sum(heights) + 0.6 * len(heights) + (0.75 if title else 0.5))
+    return list(figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0])
 
 
 def _curve(history: Sequence[Mapping[str, Any]], metric: str) -> tuple[list[int], list[float]]:
