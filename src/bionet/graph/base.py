@@ -166,9 +166,13 @@ def stack_graphs(graphs: ComputationGraph | Sequence[ComputationGraph]) -> Compu
         graphs: one graph, or several with the same nodes and connections.
 
     Raises:
+        TypeError: something that is no computation graph.
         ValueError: no graph at all, or graphs of different nodes or connections.
     """
-    parts = [graphs] if isinstance(graphs, ComputationGraph) else list(graphs)
+    parts = list(graphs) if isinstance(graphs, Sequence) else [graphs]
+    for part in parts:
+        if not isinstance(part, ComputationGraph):
+            raise TypeError(f"stack_graphs: needs computation graphs, got {part!r}.")
     if not parts:
         raise ValueError("stack_graphs: needs one graph at least, got none.")
     parts = [part.stacked() for part in parts]

@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, PyTree
 
 from bionet.graph.base import GraphState, InputState, StepState
 from bionet.graph.columns import Rows, Slot
+from bionet.graph.node import BaseNode
 from bionet.graph.records import written
 
 
@@ -45,6 +46,22 @@ def step_state(
         inputs=inputs,
         eps=graph_state.eps,
     )
+
+
+def stepped(node: BaseNode, given: StepState) -> tuple[StepState, PyTree]:
+    """What a node's step returns, which has to be a pair."""
+    made = node.step(given)
+    if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], StepState)):
+        kinds = (
+            [type(part).__name__ for part in made]
+            if isinstance(made, tuple)
+            else [type(made).__name__]
+        )
+        raise TypeError(
+            f"Node {node.name!r}: step needs to return a step state and an output, got "
+            f"{' and '.join(kinds)}."
+        )
+    return made
 
 
 def checked_output(graph_state: GraphState, name: str, output: PyTree) -> PyTree[Array]:
@@ -128,9 +145,13 @@ def _leaf_alike(name: str, field: str, expected: Any, found: Any) -> Array:
             f"Node {name!r}: step returned {field} of shape {array.shape}, but it began with "
             f"{expected.shape}."
         )
-    if array.dtype != expected.dtype and not array.weak_type:
+    weak = getattr(array, "weak_type", False)
+    # A number of Python takes the type of what it meets, unless a part of it would be lost.
+    if array.dtype != expected.dtype and not (
+        weak and jnp.result_type(expected.dtype, array) == expected.dtype
+    ):
         raise ValueError(
             f"Node {name!r}: step returned {field} of dtype {array.dtype}, but it began with "
             f"{expected.dtype}."
         )
-    return array.astype(expected.dtype) if array.weak_type else array
+    return array.astype(expected.dtype) if weak else array

@@ -210,13 +210,19 @@ class Graph:
         """
         rng = jax.random.key(0) if rng is None else rng
         check_names("Graph.init: params", params or {}, self.nodes)
-        first = list(order or ())
+        first = [order] if isinstance(order, str) else list(order or ())
         check_names("Graph.init: order", first, self.nodes)
         if len(set(first)) < len(first):
             raise ValueError(f"Graph.init: order names a node twice: {', '.join(first)}.")
         names = list(dict.fromkeys([*first, self.supervisor, *self.nodes]))
         rng_eps, rng_nodes = jax.random.split(rng)
         draw = jax.random.randint(rng_eps, (), 0, self.max_eps)
+        for where, start in (("starting_step", starting_step), ("starting_eps", starting_eps)):
+            if jnp.shape(start):
+                raise ValueError(
+                    f"Graph.init: {where} needs one number, got shape {jnp.shape(start)}; "
+                    "jax.vmap begins many at once."
+                )
         eps = draw if randomize_eps else jnp.clip(jnp.asarray(starting_eps), 0, self.max_eps - 1)
         step = jnp.clip(jnp.asarray(starting_step), 0, self.max_steps)
         blank = GraphState(eps.astype(jnp.int32), step.astype(jnp.int32), {}, {}, {}, {}, {}, {})

@@ -56,6 +56,11 @@ def _by_node(field: str, wanted: Wanted, names: tuple[str, ...]) -> dict[str, bo
     """Whether a field is kept, for each node; what is not named is not kept."""
     if wanted is None or isinstance(wanted, bool):
         return dict.fromkeys(names, bool(wanted))
+    if not isinstance(wanted, Mapping):
+        raise TypeError(
+            f"Graph.init_record: {field} needs a bool, or a bool by the node's name, got "
+            f"{wanted!r}."
+        )
     for name in wanted:
         if name not in names:
             raise ValueError(f"Graph.init_record: {field}: {unknown('node', name, names)}")

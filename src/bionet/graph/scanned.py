@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Int
 
 from bionet.graph.base import GraphState, StepState
 from bionet.graph.columns import Columns, Rows, Slot
-from bionet.graph.execute import both, checked_output, kept, step_state
+from bionet.graph.execute import both, checked_output, kept, step_state, stepped
 from bionet.graph.origins import BLANK
 from bionet.graph.scheduled import Scheduled
 
@@ -74,7 +74,7 @@ class Scanned:
         """Runs the slots of a generation: none sees what another one makes."""
         given = [self._given(state, slot, rows) for slot in self._slots]
         for slot, before in zip(self._slots, given, strict=True):
-            after, output = self._network.nodes[slot.kind].step(before)
+            after, output = stepped(self._network.nodes[slot.kind], before)
             output = checked_output(state, slot.kind, output)
             run = None if slot.run is None else rows.choices[slot.run][0] != 0
             state = kept(state, slot.kind, before, after, output, both(run, awake))

@@ -82,7 +82,7 @@ def make_timings(found: Schedule, graphs: WindowedGraph) -> Timings:
     """
     nodes = {kind: _slots(found, graphs, kind) for kind in found.kinds}
     for kind, node in nodes.items():
-        latest = max(int(leaf.max(initial=0)) for leaf in jax.tree.leaves(node))
+        latest = max(int(np.abs(leaf).max(initial=0)) for leaf in jax.tree.leaves(node))
         if latest > LATEST:
             raise ValueError(
                 f"Graph: node {kind!r} runs until {latest / TICKS_PER_SECOND:,.0f} s, but times "

@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Int, PyTree
 
 from bionet.graph.base import GraphState, StepState
 from bionet.graph.columns import Choice, Columns, Pick, Rows, Slot
-from bionet.graph.execute import checked_output, chosen, kept, step_state
+from bionet.graph.execute import checked_output, chosen, kept, step_state, stepped
 from bionet.graph.origins import BLANK, slot_of
 from bionet.graph.scheduled import Scheduled
 
@@ -61,7 +61,7 @@ class Unrolled:
         made: dict[str, dict[int, PyTree]] = {kind: {} for kind in self._moves}
         for (kind, place), slot in self._slots.items():
             before = self._given(graph_state, start, slot, rows, made)
-            after, output = replaced or self._network.nodes[kind].step(before)
+            after, output = replaced or stepped(self._network.nodes[kind], before)
             output = checked_output(start, kind, output)
             run = None if slot.run is None else rows.choices[slot.run][0] != 0
             graph_state = kept(graph_state, kind, before, after, output, run, awake)

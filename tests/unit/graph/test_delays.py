@@ -49,6 +49,7 @@ def test_normal_delays_have_their_moments_and_are_moved_to_the_ends():
     clipped = drawn(ClippedNormal(0.0, 1.0, high=0.5))
     assert (clipped == 0).mean() == pytest.approx(0.5, abs=0.02)
     assert (clipped == 500_000).mean() == pytest.approx(0.31, abs=0.02)
+    assert drawn(ClippedNormal(0.0, 1.0, low=0.25)).min() == 250_000
 
 
 def test_uniform_delays_fill_their_range():
@@ -117,6 +118,17 @@ def test_before_and_after_the_messages_the_signal_is_constant():
     assert read(0.069, seen=late) == pytest.approx(1.04)
     blank = jax.tree.map(lambda leaf: leaf[:1], SEEN)
     assert read(0.03, seen=blank) == pytest.approx(-5.0)
+
+
+def test_what_was_there_before_the_first_message_is_no_end_of_a_line():
+    first = InputState(
+        seq=jnp.array([-1, 0]),
+        ts_sent=jnp.array([0, 20_000]),
+        ts_recv=jnp.array([0, 25_000]),
+        data={"x": jnp.array([-5.0, 1.0])},
+    )
+    for ms, value in ((19, 1.0), (21, -5.0), (29, -5.0)):
+        assert read(ms / 1000, ts=40_000, seen=first) == pytest.approx(value)
 
 
 def test_the_delay_has_the_gradient_of_finite_differences():

@@ -91,6 +91,15 @@ def test_recorded_times_only_say_what_is_steady():
     assert cut(graph, "boss").counts.tolist() == [[[0, 0], [1, 1], [2, 2]]]
 
 
+@pytest.mark.parametrize("names", [("a", "z"), ("z", "a")])
+def test_of_two_connections_the_one_that_needs_more_counts(names):
+    boss, eye = (Vertex(np.arange(3), np.arange(3) + at, np.arange(3) + at) for at in (9, 0))
+    now, late = (Edge([0, 1, 2], seq_in, [9, 9, 9], sender="eye") for seq_in in ([0] * 3, [2] * 3))
+    edges = dict(zip([("boss", name) for name in names], (now, late), strict=True))
+    found = cut(ComputationGraph({"boss": boss, "eye": eye}, edges), "boss")
+    assert next(iter(found.waits.values())).tolist() == [[3, 3, 3]]
+
+
 def test_the_shortest_episode_says_how_many_steps_there_are(three):
     long, short = generate_graphs(three, 0.5), generate_graphs(three, 0.3)
     assert cut(stack_graphs([long, short]), "boss").steps == 3
@@ -112,6 +121,20 @@ def test_partitions_that_ask_for_the_same_are_one(three):
     # Of the two lamps the first is at 50 ms, when the two at 20 and 40 ms have ended.
     (needs,) = asked.waits.values()
     assert needs[which[0, 1]][:2].tolist() == [2, 4]
+
+
+def test_partitions_of_the_same_steps_in_another_order_are_two():
+    starts = {"boss": [5, 15], "eye": [1, 11], "hand": [2, 12]}
+    vertices = {name: Vertex([0, 1], ts, ts) for name, ts in starts.items()}
+    edges = {
+        ("boss", "eye"): Edge([0, 1], [0, 1], [5, 15]),
+        ("boss", "hand"): Edge([0, 1], [0, 1], [5, 15]),
+        ("hand", "eye"): Edge([0], [0], [2]),
+        ("eye", "hand"): Edge([0], [1], [11]),
+    }
+    asked, which = demands(cut(ComputationGraph(vertices, edges), "boss"))
+    assert asked.counts.tolist() == [[0, 1, 1], [0, 1, 1]]
+    assert len(set(which[0])) == 2
 
 
 def test_the_mirror_image_of_a_mirror_image(three):

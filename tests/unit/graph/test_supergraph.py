@@ -53,24 +53,51 @@ def fewest_by_trying(asked, most=8):
     return None
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_small_cases_need_the_fewest_of_all(seed):
-    rng = np.random.default_rng(seed)
-    orders = [rng.permutation([0, 0, 1, 2])[: rng.integers(2, 5)] for _ in range(3)]
-    counts = np.array([np.bincount(order, minlength=3) for order in orders])
+def lines(orders, kinds):
+    """Partitions of which each waits all along: its steps have one order, as given."""
+    counts = np.array([np.bincount(order, minlength=kinds) for order in orders])
     waits = {}
-    for receiver, sender in itertools.permutations(range(3), 2):
-        table = np.zeros((3, counts.max() + 1), int)
+    for receiver, sender in itertools.permutations(range(kinds), 2):
+        table = np.zeros((len(orders), counts.max() + 1), int)
         for row, order in enumerate(orders):
             for n, at in enumerate(np.flatnonzero(order == receiver)):
                 table[row, n] = (order[:at] == sender).sum()
         waits[receiver, sender] = table
-    asked = Demands(counts, waits)
+    return Demands(counts, waits)
+
+
+def all_needed(asked, slots):
+    """Whether none of the slots could be left out."""
+    return not any(fits(asked, slots[:gone] + slots[gone + 1 :]) for gone in range(len(slots)))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_small_cases_need_the_fewest_of_all(seed):
+    rng = np.random.default_rng(seed)
+    asked = lines([rng.permutation([0, 0, 1, 2])[: rng.integers(2, 5)] for _ in range(3)], 3)
     slots = fewest_slots(asked, [])
     assert fits(asked, slots)
     assert len(slots) <= fewest_by_trying(asked)
-    for gone in range(len(slots)):
-        assert not fits(asked, slots[:gone] + slots[gone + 1 :])
+    assert all_needed(asked, slots)
+
+
+def test_what_is_one_slot_from_the_fewest_is_not_yet_enough():
+    asked = lines([np.array([0, 1, 2]), np.array([2, 0, 2])], 3)
+    assert len(fewest_slots(asked, [], backtrack=0)) == 5
+    assert len(fewest_slots(asked, [])) == 4
+
+
+def test_dropping_in_more_orders_leaves_fewer_slots_all_of_them_needed():
+    rng = np.random.default_rng(28)
+    kinds = np.repeat(np.arange(3), 3)
+    asked = lines([rng.permutation(kinds)[: rng.integers(4, 9)] for _ in range(6)], 3)
+    found = [fewest_slots(asked, [], backtrack=count) for count in (0, 1, 20)]
+    assert len(found[0]) > len(found[1]) > len(found[2])
+    assert all(fits(asked, slots) for slots in found)
+    assert not all_needed(asked, found[0])
+    assert all_needed(asked, found[1])
+    assert all_needed(asked, found[2])
+    assert fewest_slots(asked, [], backtrack=20) == found[2]
 
 
 def test_what_is_there_from_the_start_stays():

@@ -35,6 +35,15 @@ def test_a_window_larger_than_an_episode_stays_filled_up(recorded):
     assert found.tolist() == [-1, -1, -1, -1, -1, 0, 1, 3, 4]
 
 
+def test_a_connection_may_carry_some_of_the_steps_alone(recorded):
+    some = Edge([1, 4, 6], [0, 1, -1], [14, 44, 64])
+    graph = ComputationGraph(recorded.vertices, {("hand", "eye"): some}).stacked()
+    found = message_windows(graph, ("hand", "eye"), 2)
+    assert found.seq.tolist() == [[[-1, 1], [1, 4], [1, 4]]]
+    assert found.ts_sent.tolist() == [[[0, 13], [13, 43], [13, 43]]]
+    assert found.ts_recv.tolist() == [[[0, 14], [14, 44], [14, 44]]]
+
+
 def test_a_connection_without_messages_shows_what_was_there_before():
     graph = ComputationGraph(
         {"eye": Vertex([0], [5], [6]), "hand": Vertex([0, 1], [0, 1], [0, 1])},
