@@ -241,7 +241,8 @@ class Graph:
     ) -> GraphState:
         """The graph state with a record in `aux["record"]`, by the node's name.
 
-        Each argument says what is kept: for all nodes by one bool, or by a bool per name.
+        Each argument says what is kept: for all nodes by one bool, or by a bool per name. Room
+        is filled with -1, which is True where what is kept are bools.
 
         Args:
             graph_state: as `init` made it.
@@ -260,7 +261,11 @@ class Graph:
         return graph_state.replace(aux=graph_state.aux | {"record": record})
 
     def run(self, graph_state: GraphState) -> GraphState:
-        """One step, the supervisor's included; past `max_steps` nothing changes."""
+        """One step, the supervisor's included; past `max_steps` nothing changes.
+
+        It begins where `init`, `run` or `rollout` ended. `reset` and `step` are ahead of that, by
+        what runs before the supervisor's next step, which would then run twice.
+        """
         live, at = self._now(graph_state)
         graph_state = self._partition(graph_state, at, live)
         graph_state = self._last(graph_state, at, live)

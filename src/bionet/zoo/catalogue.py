@@ -16,6 +16,7 @@ from typing import Any
 from bionet.zoo.papers import (
     BADALOTTI_2025,
     BELLEC_2018,
+    BROCKMAN_2016,
     CHO_2014,
     DIEDERICH_1987,
     FANG_2021,
@@ -29,6 +30,7 @@ from bionet.zoo.papers import (
     SARKAR_2025,
     SMITH_2022,
     WERBOS_1990,
+    WIERSTRA_2014,
 )
 from bionet.zoo.spec import Band, Cost, Margin, RecipeSpec
 
@@ -193,6 +195,17 @@ _SPECS = (
         entry_point="bionet.zoo.recipes.control_cartpole_es:RECIPE",
         references=(NOMURA_2022,),
         datasets=("cart-pole",),
+    ),
+    RecipeSpec(
+        id="control-async-es",
+        application="control",
+        method="es",
+        architecture="async-mlp",
+        family="zeroth-order",
+        summary="Parts without a common clock swing a pendulum up, evolved through delays.",
+        entry_point="bionet.zoo.recipes.control_async_es:RECIPE",
+        references=(WIERSTRA_2014, BROCKMAN_2016),
+        datasets=("pendulum",),
     ),
     RecipeSpec(
         id="prototypes-async-local",

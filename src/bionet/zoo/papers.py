@@ -100,6 +100,37 @@ NOMURA_2022 = Reference(
     venue="arXiv:2201.11422",
     url="https://arxiv.org/abs/2201.11422",
 )
+WIERSTRA_2014 = Reference(
+    key="wierstra2014natural",
+    title="Natural Evolution Strategies",
+    authors=(
+        "Daan Wierstra",
+        "Tom Schaul",
+        "Tobias Glasmachers",
+        "Yi Sun",
+        "Jan Peters",
+        "Jürgen Schmidhuber",
+    ),
+    year=2014,
+    venue="Journal of Machine Learning Research 15",
+    url="https://jmlr.org/papers/v15/wierstra14a.html",
+)
+BROCKMAN_2016 = Reference(
+    key="brockman2016gym",
+    title="OpenAI Gym",
+    authors=(
+        "Greg Brockman",
+        "Vicki Cheung",
+        "Ludwig Pettersson",
+        "Jonas Schneider",
+        "John Schulman",
+        "Jie Tang",
+        "Wojciech Zaremba",
+    ),
+    year=2016,
+    venue="arXiv:1606.01540",
+    url="https://arxiv.org/abs/1606.01540",
+)
 NEFTCI_2019 = Reference(
     key="neftci2019surrogate",
     title="Surrogate gradient learning in spiking neural networks",
