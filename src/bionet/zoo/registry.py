@@ -176,7 +176,7 @@ def list_recipes(
     Example:
         >>> from bionet import zoo
         >>> [spec.id for spec in zoo.list_recipes(application="prototypes", family="local")]
-        ['prototypes-local']
+        ['prototypes-local', 'prototypes-async-local']
     """
     return REGISTRY.select(
         application=application, method=method, architecture=architecture, family=family
@@ -192,7 +192,7 @@ def names(pattern: str = "*") -> list[str]:
     Example:
         >>> from bionet import zoo
         >>> zoo.names("proto*local")
-        ['prototypes-local']
+        ['prototypes-local', 'prototypes-async-local']
     """
     found = [id for id in REGISTRY if fnmatchcase(id, pattern.casefold())]
     if not found:
@@ -231,7 +231,7 @@ def matrix(
     Example:
         >>> from bionet import zoo
         >>> zoo.matrix(rows="family")["local"]["prototypes"]
-        ('prototypes-local',)
+        ('prototypes-local', 'prototypes-async-local')
     """
     for axis in (rows, columns):
         if axis not in AXES:

@@ -8,11 +8,12 @@ a tenth of a second and more after what it answers to, while a pendulum that sta
 error in less than two tenths. Evolution (SNES: Wierstra et al., 2014, JMLR 15) sees whole
 episodes, delays included; all policies of a generation meet the same starts and schedules.
 
-What to expect: from starts and on schedules that it has never met, the pendulum stands for nearly
-all of the last two seconds, and longer than with a law of four gains tuned by hand, which does
-badly without the one gain that minds what the motor has been told already. The ablation trains
-without delays, and does not hold the pendulum once there are some. The frozen control leaves the
-hidden units at their random start and trains the agent alone.
+What to expect: from starts and on schedules that it has never met, the pendulum stands for 93 to
+98 % of the last two seconds on nine of ten seeds; on the tenth, evolution does not find the way
+up. A law of four gains tuned by hand reaches 89 %, and 38 % without the gain that minds what the
+motor has been told already. The ablation trains without delays, and does not hold the pendulum
+once there are some. The frozen control leaves the hidden units at their random start and trains
+the agent alone.
 
 The loss is Gym's cost `angle^2 + 0.1 spin^2 + 0.001 torque^2`, as `cost / (3 + cost)`, over the
 last two seconds. The metric is the share of them in which the pendulum is within 0.3 of upright.
