@@ -71,6 +71,18 @@ class Config:
     batch_size: int = 8  # episodes that all policies of a generation are judged on
     epochs: int = 10  # passes over the starting states
 
+    def __post_init__(self) -> None:
+        if not 0 < self.judged <= self.seconds:
+            raise ValueError(
+                f"control-async-es: judged needs to be above 0 and at most {self.seconds} seconds, "
+                f"got {self.judged}."
+            )
+        if not 0 <= self.delay <= 0.1:
+            raise ValueError(
+                f"control-async-es: delay needs 0 to 0.1 s, as the agent ticks at 10 Hz; got "
+                f"{self.delay}."
+            )
+
 
 # Data: where episodes start, and on which schedule they run. The targets are empty.
 
@@ -117,11 +129,11 @@ def swing(world: Float[Array, "2"], torque: Float[Array, ""]) -> Float[Array, "2
     return jnp.stack([angle + DT * spin, spin])
 
 
-def verdict(world: Float[Array, "2"], torque: Float[Array, ""]) -> Float[Array, "2"]:
-    """The bounded cost of a step, and whether the pendulum is nearly upright."""
+def verdict(world: Float[Array, "2"], torque: Float[Array, ""]) -> Float[Array, "3"]:
+    """The bounded cost of a step, whether the pendulum is nearly upright, and a 1 to count by."""
     angle = jnp.remainder(world[0] + jnp.pi, 2 * jnp.pi) - jnp.pi
     cost = angle**2 + 0.1 * world[1] ** 2 + 0.001 * torque**2
-    return jnp.stack([cost / (3 + cost), jnp.abs(angle) < 0.3])
+    return jnp.stack([cost / (3 + cost), jnp.abs(angle) < 0.3, 1.0])
 
 
 # Nodes: sensor -> hidden <-> agent -> actuator, which moves the pendulum, -> sensor.
@@ -171,7 +183,7 @@ class Actuator(BaseNode):
         world, sums = step_state.state
         torque = self.config.torque * step_state.inputs["agent"].data[-1, 0]
         counts = step_state.ts >= (self.config.seconds - self.config.judged) * TICKS_PER_SECOND
-        sums += counts * jnp.append(verdict(world, torque), 1.0)
+        sums += counts * verdict(world, torque)
         world = swing(world, torque)
         return step_state.replace(state=(world, sums)), world
 
