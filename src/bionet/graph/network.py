@@ -17,7 +17,6 @@ from collections.abc import Iterable, Mapping
 from typing import final, get_args
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
@@ -34,11 +33,11 @@ from bionet.graph.edges import (
     window_of_each,
 )
 from bionet.graph.graph import Graph
-from bionet.graph.node import BaseNode
+from bionet.graph.node import BaseNode, blank_window
 from bionet.graph.row import Learning, Row, RowState, Source, nothing
 from bionet.layer_maps.senders import Senders, is_selected, known_group
 from bionet.layer_maps.sparse import Edge, LayerMap
-from bionet.modules.interfaces import AbstractModule
+from bionet.modules.interfaces import AbstractModule, added
 from bionet.orchestrators.wiring import runnable
 from bionet.states.sequential import SequentialState
 
@@ -194,14 +193,12 @@ class Network:
             rows = graph_state.buffer[name].shape[0]
             buffers[name] = jnp.broadcast_to(held[index], (rows, *held[index].shape))
         for receiver, windows in inputs.items():
-            known = {n: w for n, w in windows.items() if n in self.nodes}
-            inputs[receiver] = dict(windows) | {
-                n: eqx.tree_at(
-                    lambda w: w.data,
-                    window,
-                    jnp.broadcast_to(buffers[n][0], (len(window), *buffers[n].shape[1:])),
-                )
-                for n, window in known.items()
+            senders = {n: graph.nodes[receiver].inputs[n].sender.name for n in windows}
+            inputs[receiver] = {
+                n: blank_window(buffers[senders[n]][0], len(window))
+                if senders[n] in self.nodes
+                else window
+                for n, window in windows.items()
             }
         return graph_state.replace(buffer=buffers, inputs=inputs)
 
@@ -294,7 +291,7 @@ class Network:
             return found[edge[1]]
 
         def summed(edge: Edge, _: AbstractModule) -> AbstractModule:
-            return functools.reduce(_added, [learned(user) for user in self.lmap.users(edge)])
+            return functools.reduce(added, [learned(user) for user in self.lmap.users(edge)])
 
         return self.lmap.map_edges(summed)
 
@@ -339,8 +336,3 @@ class Network:
                 else buffer
             )
         return graph_state.replace(state=changed)
-
-
-def _added(left: AbstractModule, right: AbstractModule) -> AbstractModule:
-    """The sum of two pseudo-gradients of one module."""
-    return jax.tree.map(lambda a, b: a + b if eqx.is_inexact_array(a) else a, left, right)

@@ -218,5 +218,5 @@ class Row(BaseNode):
 
 def nothing(modules: Mapping[int, AbstractModule]) -> dict[int, AbstractModule]:
     """Pseudo-gradients that teach nothing."""
-    arrays, static = eqx.partition(dict(modules), eqx.is_inexact_array)
+    arrays, static = eqx.partition(dict(modules), eqx.is_array)
     return eqx.combine(jax.tree.map(jnp.zeros_like, arrays), static)

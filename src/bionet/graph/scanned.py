@@ -27,17 +27,17 @@ class Scanned:
     """A pass through generations, each with one slot for every kind.
 
     Args:
-        network: the nodes and their tables.
+        scheduled: the nodes and their tables.
         kinds: the node's name of each slot of a generation.
     """
 
-    def __init__(self, network: Scheduled, kinds: Sequence[str]) -> None:
-        self._network, self._kinds, columns = network, tuple(kinds), Columns(axes=3)
+    def __init__(self, scheduled: Scheduled, kinds: Sequence[str]) -> None:
+        self._scheduled, self._kinds, columns = scheduled, tuple(kinds), Columns(axes=3)
         self._slots = [self._slot(columns, kind) for kind in kinds]
         self._places = {kind: self._place(columns, kind) for kind in kinds}
-        self._count = network.tables[kinds[0]].run.shape[-1]
-        self._tables = columns.done((*network.shape, self._count))
-        made = [network.tables[kind].run.sum(-1) for kind in kinds]
+        self._count = scheduled.tables[kinds[0]].run.shape[-1]
+        self._tables = columns.done((*scheduled.shape, self._count))
+        made = [scheduled.tables[kind].run.sum(-1) for kind in kinds]
         self._made = np.stack(made, axis=-1).astype(np.int32)
 
     def __call__(
@@ -62,7 +62,7 @@ class Scanned:
         buffer = {
             kind: jax.tree.map(
                 lambda leaf, kind=kind, at=at: jax.lax.dynamic_slice_in_dim(
-                    leaf, made[at], self._network.sizes[kind]
+                    leaf, made[at], self._scheduled.sizes[kind]
                 ),
                 end.buffer[kind],
             )
@@ -74,7 +74,7 @@ class Scanned:
         """Runs the slots of a generation: none sees what another one makes."""
         given = [self._given(state, slot, rows) for slot in self._slots]
         for slot, before in zip(self._slots, given, strict=True):
-            after, output = stepped(self._network.nodes[slot.kind], before)
+            after, output = stepped(self._scheduled.nodes[slot.kind], before)
             output = checked_output(state, slot.kind, output)
             run = None if slot.run is None else rows.choices[slot.run][0] != 0
             state = kept(state, slot.kind, before, after, output, both(run, awake))
@@ -90,19 +90,19 @@ class Scanned:
         return state
 
     def _slot(self, columns: Columns, kind: str) -> Slot:
-        network, seen = self._network, {}
-        table = network.tables[kind]
-        for name, connection in network.inputs[kind].items():
-            found = network.origins(kind, name)
-            size = network.sizes[connection.sender.name]
+        scheduled, seen = self._scheduled, {}
+        table = scheduled.tables[kind]
+        for name, connection in scheduled.inputs[kind].items():
+            found = scheduled.origins(kind, name)
+            size = scheduled.sizes[connection.sender.name]
             where = columns.choices.add(np.where(found == BLANK, -1, size + found))
             seen[name] = columns.window(table.windows[name], where, _all)
         return columns.slot(kind, table, seen, _all)
 
     def _place(self, columns: Columns, kind: str) -> slice:
         """Where a slot writes: behind all that is there; who does not run, is written over."""
-        run = self._network.tables[kind].run
-        return columns.choices.add(self._network.sizes[kind] + np.cumsum(run, -1) - run)
+        run = self._scheduled.tables[kind].run
+        return columns.choices.add(self._scheduled.sizes[kind] + np.cumsum(run, -1) - run)
 
     def _longer(self, leaf: Array) -> Array:
         return jnp.concatenate([leaf, jnp.zeros((self._count, *leaf.shape[1:]), leaf.dtype)])
@@ -110,7 +110,7 @@ class Scanned:
     def _given(self, graph_state: GraphState, slot: Slot, rows: Rows) -> StepState:
         data = {}
         for name, seen in slot.seen.items():
-            sender = self._network.inputs[slot.kind][name].sender.name
+            sender = self._scheduled.inputs[slot.kind][name].sender.name
             at = rows.choices[seen.origins]
             begun = graph_state.inputs[slot.kind][name].data
             data[name] = jax.tree.map(

@@ -27,20 +27,20 @@ class Unrolled:
     """A pass whose slots are written out.
 
     Args:
-        network: the nodes and their tables.
+        scheduled: the nodes and their tables.
         kinds: the node's name of each slot, in order.
     """
 
-    def __init__(self, network: Scheduled, kinds: Sequence[str]) -> None:
-        self._network, columns = network, Columns(axes=2)
+    def __init__(self, scheduled: Scheduled, kinds: Sequence[str]) -> None:
+        self._scheduled, columns = scheduled, Columns(axes=2)
         # What runs in no pass of any episode is not part of the program.
         self._slots = {
             (kind, place): self._slot(columns, kind, place)
             for kind, place in _numbered(kinds)
-            if network.tables[kind].run[..., place].any()
+            if scheduled.tables[kind].run[..., place].any()
         }
         self._moves = {kind: self._move(columns, kind) for kind, _ in self._slots}
-        self._tables = columns.done(network.shape)
+        self._tables = columns.done(scheduled.shape)
 
     def __call__(
         self,
@@ -61,7 +61,7 @@ class Unrolled:
         made: dict[str, dict[int, PyTree]] = {kind: {} for kind in self._moves}
         for (kind, place), slot in self._slots.items():
             before = self._given(graph_state, start, slot, rows, made)
-            after, output = replaced or stepped(self._network.nodes[kind], before)
+            after, output = replaced or stepped(self._scheduled.nodes[kind], before)
             output = checked_output(start, kind, output)
             run = None if slot.run is None else rows.choices[slot.run][0] != 0
             graph_state = kept(graph_state, kind, before, after, output, run, awake)
@@ -79,12 +79,12 @@ class Unrolled:
         return self._given(graph_state, graph_state, slot, rows, {})
 
     def _slot(self, columns: Columns, kind: str, place: int) -> Slot:
-        network, seen = self._network, {}
-        table = network.tables[kind]
-        for name, connection in network.inputs[kind].items():
-            found = network.origins(kind, name)[..., place, :]
-            if connection.sender.name in network.tables:
-                found = slot_of(found, network.tables[connection.sender.name].run)
+        scheduled, seen = self._scheduled, {}
+        table = scheduled.tables[kind]
+        for name, connection in scheduled.inputs[kind].items():
+            found = scheduled.origins(kind, name)[..., place, :]
+            if connection.sender.name in scheduled.tables:
+                found = slot_of(found, scheduled.tables[connection.sender.name].run)
             choices = [
                 columns.choices.choose(option, table.run[..., place]) for option in _last(found)
             ]
@@ -93,8 +93,8 @@ class Unrolled:
 
     def _move(self, columns: Columns, kind: str) -> list[Choice]:
         """Where the rows of a buffer come from, when a pass is over."""
-        run = self._network.tables[kind].run
-        found = run.sum(-1)[..., None] + np.arange(-self._network.sizes[kind], 0)
+        run = self._scheduled.tables[kind].run
+        found = run.sum(-1)[..., None] + np.arange(-self._scheduled.sizes[kind], 0)
         everywhere = np.ones(found.shape[:-1], bool)
         return [columns.choices.choose(option, everywhere) for option in _last(slot_of(found, run))]
 
@@ -118,7 +118,7 @@ class Unrolled:
         """What a slot's step is given: its node as it is now, and its windows."""
         data = {}
         for name, seen in slot.seen.items():
-            sender, sources = self._network.inputs[slot.kind][name].sender.name, []
+            sender, sources = self._scheduled.inputs[slot.kind][name].sender.name, []
             choices = cast(tuple[Choice, ...], seen.origins)
             begun = start.inputs[slot.kind][name].data
             for at, choice in enumerate(choices):

@@ -88,6 +88,11 @@ def reversed_sign(increments: PyTree) -> PyTree:
     return jax.tree.map(lambda leaf: -leaf if eqx.is_inexact_array(leaf) else leaf, increments)
 
 
+def added(left: AbstractModule, right: AbstractModule) -> AbstractModule:
+    """The sum of two pseudo-gradients of one module."""
+    return jax.tree.map(lambda a, b: a + b if eqx.is_array(a) else a, left, right)
+
+
 class AbstractAdapter(AbstractModule):
     """A module off the diagonal: it carries messages from one layer to another."""
 

@@ -17,12 +17,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar
 
 import equinox as eqx
-import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bionet.layer_maps.senders import Senders, known_group
 from bionet.layer_maps.sparse import Edge, LayerMap
-from bionet.modules.interfaces import AbstractModule
+from bionet.modules.interfaces import AbstractModule, added
 from bionet.orchestrators.messages import check_state, finite_field, local_field
 from bionet.states.interface import AbstractState
 
@@ -142,7 +141,7 @@ class AbstractOrchestrator(eqx.Module):
 
         def pseudo_gradient(edge: Edge, module: AbstractModule) -> AbstractModule:
             parts = [learned(module, user) for user in self.lmap.users(edge)]
-            return functools.reduce(_added, parts)
+            return functools.reduce(added, parts)
 
         def learned(module: AbstractModule, edge: Edge) -> AbstractModule:
             i, j = edge
@@ -150,8 +149,3 @@ class AbstractOrchestrator(eqx.Module):
             return module.backward(state[j], target, fields[i], gate)
 
         return eqx.tree_at(lambda o: o.lmap, self, self.lmap.map_edges(pseudo_gradient))
-
-
-def _added(left: AbstractModule, right: AbstractModule) -> AbstractModule:
-    """The sum of two pseudo-gradients of one module."""
-    return jax.tree.map(lambda a, b: a + b, left, right)

@@ -15,6 +15,8 @@ from bionet import (
     RecurrentDiscrete,
     SequentialOrchestrator,
     SequentialState,
+    SparseFullyConnected,
+    SparseRecurrentDiscrete,
     SynchronousOrchestrator,
 )
 from bionet.graph import Graph, Supergraph, TrainableDelay, from_layer_map, generate_graphs
@@ -200,6 +202,36 @@ def test_shared_modules_learn_from_all_that_use_them(batch):
     found = network.pseudo_gradients(graph_state)
     jax.tree.map(np.testing.assert_array_equal, found, expected)
     assert expected[1, 0].W.any()
+
+
+def test_sparse_modules_learn_as_in_an_orchestrator(batch):
+    k = jax.random.split(jax.random.key(3), 3)
+    first = {
+        0: SparseFullyConnected(6, 8, 1.0, 0.5, k[0], fan_in=3),
+        1: SparseRecurrentDiscrete(8, 0.5, 0.5, k[1], fan_in=3),
+    }
+    lmap = LayerMap.from_dict(
+        {1: first, 2: {1: FullyConnected(8, 3, 1.0, 0.5, k[2]), 2: OutputLayer()}}
+    )
+    network, graph = timed(lmap)
+    run = jax.jit(graph.run)
+    begun = run(network.init(graph, *batch))
+    nothing = network.pseudo_gradients(begun)
+    assert not any(leaf.any() for leaf in jax.tree.leaves(nothing))
+    expected = SequentialOrchestrator(layers=lmap).backward(network.buffers(begun)).lmap
+    found = network.pseudo_gradients(run(network.phase(begun, moving=False, learning=1.0)))
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+    assert expected[1, 0].W.any()
+
+
+def test_a_node_hears_a_row_under_a_name_of_its_own(lmap, batch, quiet):
+    network = from_layer_map(lmap, 10.0)
+    probe = quiet("probe", 10.0)
+    probe.connect(network.nodes["layer1"], window=2, name="heard", skip=True)
+    nodes = dict(network.nodes) | {"probe": probe}
+    graph = Graph(nodes, "probe", generate_graphs(nodes, 1.0), prune=False)
+    window = network.init(graph, *batch).inputs["probe"]["heard"]
+    assert window.data.shape == (2, 5, 8)
 
 
 def test_gradients_flow_through_a_trainable_delay():
