@@ -7,10 +7,16 @@ which may be indented (in an admonition, for example).
 from __future__ import annotations
 
 import ast
+import fcntl
+import importlib
+import os
 import re
+import subprocess
+import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import pytest
@@ -58,3 +64,37 @@ def blocks() -> Callable[[Path, str], list[Block]]:
         return found
 
     return find
+
+
+@pytest.fixture(scope="session")
+def site(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built strictly: a warning fails. Test processes beside each other share one."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, built = shared / "site", shared / "site-is-built"
+    with (shared / "site-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not built.exists():
+            command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"]
+            done = subprocess.run(
+                [*command, "-d", str(folder)],
+                cwd=root,
+                env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+                capture_output=True,
+                text=True,
+                timeout=240,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert done.stdout + done.stderr == ""
+            built.touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def extension(root: Path) -> Iterator[Callable[[str], ModuleType]]:
+    """`extension("zoo_results")` is a module of docs/extensions, as the build imports it."""
+    before = sys.path.copy()
+    sys.path.insert(0, str(root / "docs" / "extensions"))
+    yield importlib.import_module
+    sys.path[:] = before
