@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         orchestrators,
         rules,
         states,
+        studies,
         training,
         zoo,
     )
@@ -129,6 +130,7 @@ __all__ = [
     "rules",
     "settle",
     "states",
+    "studies",
     "training",
     "zoo",
 ]

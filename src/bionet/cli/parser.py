@@ -25,6 +25,7 @@ COMMANDS = {
     "demo": ("bionet.cli.demo", "a network that learns in seconds, with a curve and a number"),
     "run": ("bionet.cli.run", "train a recipe on data and keep everything in a directory"),
     "resume": ("bionet.cli.resume", "go on with a run that was stopped"),
+    "study": ("bionet.cli.study", "run a comparison over seeds, and report it"),
     "doctor": ("bionet.cli.doctor", "versions, devices, data and plug-ins on this machine"),
 }
 

@@ -36,7 +36,7 @@ def test_each_command_has_help(command, name):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["lst"], "No command is named 'lst'. Did you mean 'list'?"),
+        (["lst"], "No command is named 'lst'. Did you mean 'list' or 'study'?"),
         (["--jsn"], "`bionet` has no option '--jsn'. See `bionet --help`."),
         (
             ["list", "--aplication", "x"],

@@ -1,0 +1,179 @@
+"""`bionet study run|status|report|compare PATH`: studies on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+from bionet._core.names import unknown
+from bionet.cli.errors import StoppedError, UsageError
+from bionet.cli.parser import whole_number
+
+ACTIONS = {
+    "run": "run the trials that have no line yet",
+    "status": "how far it has come",
+    "report": "write the tables and figures",
+    "compare": "hold the results of several studies, or of two runs, side by side",
+}
+TAKES = {
+    "run": ("engine", "jobs", "address", "tune"),
+    "status": ("tune", "json"),
+    "report": ("tune", "threshold"),
+    "compare": ("out",),
+}
+"""The options of each action."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Says which words the command takes."""
+    told = "; ".join(f"{name}: {what}" for name, what in ACTIONS.items())
+    parser.add_argument("action", metavar="ACTION", type=_action, help=told)
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="a study.py, or its directory")
+    parser.add_argument("--engine", metavar="NAME", help="run: local processes (local), or ray")
+    parser.add_argument(
+        "--jobs", type=whole_number("--jobs", 1), metavar="N", help="run: trials at a time (cores)"
+    )
+    parser.add_argument("--address", metavar="ADDRESS", help="run: of a Ray cluster, or auto")
+    parser.add_argument(
+        "--tune", type=whole_number("--tune", 1), metavar="N",
+        help="run, status, report: tuning trials per arm, instead of the study's number",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="status: print JSON")
+    parser.add_argument(
+        "--threshold", type=_level, action="append", metavar="VALUE",
+        help="report: a level of the metric on validation data, such as 0.95; may come repeatedly",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", metavar="DIRECTORY", help="compare: write compare.md and heat maps there too"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command and returns the exit code."""
+    _refuse_strangers(options)
+    if options.action == "compare":
+        _keep_to_cpu()
+        print(import_module("bionet.studies.compare").compare(options.paths, options.out))
+        return 0
+    if len(options.paths) > 1:
+        raise UsageError(f"`bionet study {options.action}` takes one PATH; give one at a time.")
+    if options.action == "report":
+        _keep_to_cpu()
+        written = import_module("bionet.studies.report").write_report(
+            options.paths[0], thresholds=options.threshold or (), tune=options.tune
+        )
+        print(f"The report is in {written}.")
+        return 0
+    return _status(options) if options.action == "status" else _run(options)
+
+
+def _action(word: str) -> str:
+    if word not in ACTIONS:
+        raise UsageError(unknown("action of `bionet study`", word, ACTIONS))
+    return word
+
+
+def _level(word: str) -> float:
+    try:
+        value = float(word)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError(f"Option --threshold needs a number, such as 0.95; {word!r} came.")
+    return value
+
+
+def _refuse_strangers(options: argparse.Namespace) -> None:
+    """Options that another action takes."""
+    takes = TAKES[options.action]
+    for name in dict.fromkeys(each for names in TAKES.values() for each in names):
+        if getattr(options, name) not in (None, False) and name not in takes:
+            raise UsageError(f"`bionet study {options.action}` has no option '--{name}'.")
+
+
+def _run(options: argparse.Namespace) -> int:
+    platforms = _keep_to_cpu()
+    from bionet.studies.progress import telling
+    from bionet.studies.runner import run_study
+
+    try:
+        with telling() as tell:
+            outcome = run_study(
+                options.paths[0],
+                engine=options.engine or "local",
+                jobs=options.jobs,
+                address=options.address,
+                tune=options.tune,
+                tell=tell,
+                platforms=platforms,
+            )
+    except KeyboardInterrupt:
+        raise StoppedError(
+            "Stopped. Every finished trial is in the results, and the same command goes on."
+        ) from None
+    print(f"{outcome.finished} trials were run, {outcome.missing} are missing.")
+    for told in outcome.failed:
+        print(told, file=sys.stderr)
+    if outcome.failed:
+        print("Failures are in failures.jsonl; the same command tries again.", file=sys.stderr)
+    return 1 if outcome.failed else 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    _keep_to_cpu()
+    from bionet.studies.loading import load_study
+    from bionet.studies.progress import Progress
+    from bionet.studies.runner import tuned
+    from bionet.studies.standing import standing
+    from bionet.studies.store import read_results
+
+    file = load_study(options.paths[0])
+    study = tuned(file.study, options.tune)
+    found = standing(study, read_results(file.results, study.name))
+    if options.json:
+        print(json.dumps(_counts(found), indent=2, ensure_ascii=False))
+        return 0
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print(study.question, markup=False)
+    console.print(Progress.of(found).table())
+    for told in (found.read.told(), _stale(found.stale)):
+        if told:
+            print(told)
+    return 0
+
+
+def _counts(found: Any) -> dict[str, Any]:
+    arms = {
+        name: {
+            "tuned": len(arm.tuning),
+            "to_tune": arm.tuning_trials,
+            "done": len(arm.done),
+            "missing": [trial.seed for trial in arm.missing],
+        }
+        for name, arm in found.arms.items()
+    }
+    named = {"study": found.study.name, "question": found.study.question}
+    return {**named, "arms": arms, "stale": found.stale, "corrupted": found.read.corrupted}
+
+
+def _stale(count: int) -> str:
+    if not count:
+        return ""
+    lines = "1 line is" if count == 1 else f"{count} lines are"
+    return f"{lines} of other configurations than the study has now, and not counted."
+
+
+def _keep_to_cpu() -> str | None:
+    """Leaves an accelerator to the workers; returns what JAX_PLATFORMS is to say there."""
+    if "jax" in sys.modules:
+        return None
+    said = os.environ.get("JAX_PLATFORMS", "")
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    return said

@@ -1,0 +1,164 @@
+"""From an arm to a recipe that is set up, to the full configuration of its trials, and back.
+
+What a study names is looked up here, before anything runs: recipes, data sets, methods, options,
+fields, and what is tuned. A name that does not exist is told with the nearest ones.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bionet import zoo
+from bionet._core.names import unknown
+from bionet.studies.protocol import Arm, Budget, Study
+from bionet.studies.spaces import Choice
+from bionet.studies.trial import Config, Trial
+from bionet.zoo.methods import METHODS, Switch
+from bionet.zoo.recipe import Recipe
+from bionet.zoo.registry import UnknownRecipeError
+
+
+def final_trials(study: Study, arm: str, change: Mapping[str, Any] | None = None) -> list[Trial]:
+    """The trials of an arm that are reported, one per seed.
+
+    Args:
+        study: the study.
+        arm: the name of the arm.
+        change: the values that tuning has chosen.
+    """
+    config = config_of(study, arm, change or {}, study.budget)
+    return [Trial(study.name, arm, seed, "final", config) for seed in study.seeds]
+
+
+def config_of(study: Study, arm: str, change: Mapping[str, Any], budget: Budget) -> Config:
+    """The full configuration of an arm, as plain JSON.
+
+    Raises:
+        ValueError: see `recipe_of`.
+    """
+    declared = changed(study.arms[arm], change)
+    recipe = recipe_of(study, arm, change)
+    config = {
+        "recipe": recipe.id,
+        "dataset": recipe.config.dataset,
+        "method": declared.method,
+        "options": {} if recipe.switched is None else asdict(recipe.switched.options),
+        "overrides": dict(declared.overrides),
+        "control": declared.control,
+        "config": asdict(recipe.config),
+        "budget": asdict(budget) | {"amount": float(budget.amount)},
+    }
+    return json.loads(json.dumps(config, default=repr))
+
+
+def changed(arm: Arm, change: Mapping[str, Any]) -> Arm:
+    """The arm with other values of options, where its method has them, and else of fields."""
+    options, overrides = dict(arm.options), dict(arm.overrides)
+    for name, value in change.items():
+        (options if name in option_names(arm) else overrides)[name] = value
+    return dataclasses.replace(arm, options=options, overrides=overrides)
+
+
+def option_names(arm: Arm) -> list[str]:
+    """What can be set of an arm's method; nothing where it is the recipe's own."""
+    if arm.method is None or arm.method not in METHODS:
+        return []
+    return [field.name for field in dataclasses.fields(METHODS[arm.method].options)]
+
+
+def recipe_of(study: Study, arm: str, change: Mapping[str, Any] | None = None) -> Recipe[Any]:
+    """The recipe of an arm, as it is set up; no data are loaded and nothing is built.
+
+    Raises:
+        UnknownRecipeError: no such recipe; the message names the nearest.
+        ValueError: a data set that the recipe does not take, or an unknown field, method or
+            option, with the nearest.
+    """
+    declared = changed(study.arms[arm], change or {})
+    where = f"Arm {arm!r} of study {study.name!r}"
+    try:
+        recipe = zoo.get(declared.recipe)
+        if study.dataset is not None and study.dataset not in recipe.spec.datasets:
+            raise ValueError(
+                f"recipe {recipe.id!r} does not take the data set {study.dataset!r}; it takes "
+                f"{', '.join(recipe.spec.datasets)}. Take another recipe for this arm, or another "
+                "data set for the study."
+            )
+        recipe = recipe.on(study.dataset).replace(**declared.overrides)
+        return switched(recipe, declared.method, declared.options)
+    except UnknownRecipeError as error:
+        raise UnknownRecipeError(f"{where}: {error}") from error
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+def switched(recipe: Recipe[Any], method: str | None, options: Mapping[str, Any]) -> Recipe[Any]:
+    """The recipe by another method, without `with_method`'s look at a whole model."""
+    if method is None:
+        return recipe
+    return dataclasses.replace(recipe, switched=Switch.of(method, options))
+
+
+def rebuilt(config: Config) -> Recipe[Any]:
+    """The recipe of a trial's configuration, for whoever has nothing but that."""
+    recipe = zoo.get(config["recipe"]).on(config["dataset"])
+    recipe = recipe.replace(**_tuples(config["overrides"]))
+    return switched(recipe, config["method"], _tuples(config["options"]))
+
+
+def check(study: Study) -> None:
+    """Looks up everything that a study names, and lets each method look at its model.
+
+    Raises:
+        UnknownRecipeError: an arm's recipe does not exist.
+        ValueError: what an arm names does not exist or does not fit, with the nearest names.
+    """
+    metrics = {}
+    for name, arm in study.arms.items():
+        recipe = recipe_of(study, name)
+        where = f"Arm {name!r} of study {study.name!r}"
+        if "epochs" in arm.overrides:
+            raise ValueError(f"{where}: the study's budget says how long; leave epochs out.")
+        if arm.method is not None:
+            try:
+                recipe.with_method(arm.method, **arm.options)
+            except ValueError as error:
+                raise ValueError(f"{where}: {error}") from error
+        metrics[recipe.metric] = name
+        _check_spaces(study, name, recipe)
+    if len(metrics) > 1:
+        told = " and ".join(f"{arm!r} by {metric}" for metric, arm in metrics.items())
+        raise ValueError(f"Study {study.name!r} needs one metric, but judges {told}.")
+    for metric in study.metrics:
+        if metric not in (known := ("loss", *metrics)):
+            raise ValueError(f"Study {study.name!r}: {unknown('metric', metric, known)}")
+
+
+def _check_spaces(study: Study, arm: str, recipe: Recipe[Any]) -> None:
+    """Whether what is tuned exists, and whether each value of a choice is taken."""
+    if study.tuning is None:
+        return
+    known = [*option_names(study.arms[arm]), *asdict(recipe.config)]
+    for name, space in study.tuning.spaces.get(arm, {}).items():
+        where = f"Arm {arm!r} of study {study.name!r}, tuning"
+        if name not in known or name == "epochs":
+            told = unknown("option or field", name, [each for each in known if each != "epochs"])
+            raise ValueError(f"{where}: {told}")
+        ends = space.values if isinstance(space, Choice) else (space.low, space.high)
+        for value in ends:
+            recipe_of(study, arm, {name: value})
+
+
+def asdict(config: Any) -> Config:
+    """The fields of a dataclass, also where one of them is no plain value."""
+    return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+
+
+def _tuples(value: Any) -> Any:
+    """Lists as tuples, as configs have them: JSON knows lists alone."""
+    if isinstance(value, list):
+        return tuple(_tuples(each) for each in value)
+    return {k: _tuples(v) for k, v in value.items()} if isinstance(value, dict) else value

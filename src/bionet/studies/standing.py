@@ -1,0 +1,99 @@
+"""How far a study has come: which of its trials have a line, and which lines are its own.
+
+Everything follows from the study and the lines. A line whose configuration the study no longer
+has is stale: it stays in the file, and no report counts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+from bionet.studies.configuration import final_trials
+from bionet.studies.loading import StudyFile, load_study
+from bionet.studies.protocol import Study
+from bionet.studies.store import Line, Read, read_results
+from bionet.studies.trial import Trial
+from bionet.studies.tuning import chosen, tuning_lines
+
+
+@final
+@dataclass(frozen=True)
+class ArmStanding:
+    """How far an arm has come.
+
+    Attributes:
+        tuning: the lines of its tuning trials, in their order.
+        tuning_trials: how many there will be.
+        done: the lines of its final trials, in the order of the seeds.
+        missing: the final trials without a line; all of them, as far as they are known, while
+            the arm is being tuned.
+    """
+
+    tuning: tuple[Line, ...]
+    tuning_trials: int
+    done: tuple[Line, ...]
+    missing: tuple[Trial, ...]
+
+
+@final
+@dataclass(frozen=True)
+class Standing:
+    """How far a study has come.
+
+    Attributes:
+        study: the study.
+        arms: by name, in the order of the study.
+        stale: lines of other configurations than the study has now.
+        read: what the file of results holds.
+    """
+
+    study: Study
+    arms: dict[str, ArmStanding]
+    stale: int
+    read: Read
+
+    @property
+    def lines(self) -> list[Line]:
+        """The final lines that belong to the study as it is: what a report is made of."""
+        return [line for arm in self.arms.values() for line in arm.done]
+
+    @property
+    def missing(self) -> int:
+        """How many final trials have no line."""
+        return sum(len(arm.missing) for arm in self.arms.values())
+
+
+def standing_of(path: str | Path) -> tuple[StudyFile, Standing]:
+    """The study at a path, and how far it has come.
+
+    Raises:
+        ValueError: there is no study, or its results are those of another one.
+    """
+    file = load_study(path)
+    read = read_results(file.results, file.study.name)
+    return file, standing(file.study, read)
+
+
+def standing(study: Study, read: Read) -> Standing:
+    """How far a study has come, by the lines that were read."""
+    arms = {name: _arm(study, name, read.lines) for name in study.arms}
+    used = sum(len(arm.tuning) + len(arm.done) for arm in arms.values())
+    return Standing(study, arms, len(read.lines) - used, read)
+
+
+def _arm(study: Study, arm: str, lines: Sequence[Line]) -> ArmStanding:
+    tuned = study.tuning is not None and arm in study.tuned
+    tuning = tuning_lines(study, arm, lines)
+    count = study.tuning.trials if study.tuning is not None and tuned else 0
+    change = chosen(tuning) if tuned else None
+    finished = {line["trial"]: line for line in lines if line["stage"] == "final"}
+    trials = final_trials(study, arm, change)
+    return ArmStanding(
+        tuple(tuning),
+        count,
+        tuple(finished[trial.hash] for trial in trials if trial.hash in finished),
+        tuple(trial for trial in trials if trial.hash not in finished),
+    )

@@ -1,0 +1,84 @@
+"""Ray on a real local cluster, in a process of its own: one start for all that it has to show."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from bionet.studies import Arm, Budget, LogUniform, Tuning, read_results
+from bionet.studies.runner import run_study
+
+pytestmark = pytest.mark.skipif(
+    find_spec("ray") is None, reason="Ray is not installed: python -m pip install 'bionet[ray]'"
+)
+TUNED = 1 * (find_spec("optuna") is not None)
+
+WORK = Path(__file__).parent / "work"
+
+# One cluster for both studies, as where a cluster is there already.
+SCRIPT = """
+import json, os, sys
+import ray
+from bionet.studies import run_study
+from bionet.studies.desk import own_cores
+if __name__ == "__main__":
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False,
+             logging_level="error")
+    found = {}
+    works = {"real": "bionet.studies.measure:measured", "fake": "study_work:troubled"}
+    for name, work in works.items():
+        outcome = run_study(f"{name}/study.py", engine="ray", jobs=2, work=work)
+        found[name] = [outcome.finished, outcome.failed, outcome.missing]
+    ray.shutdown()
+    with open("found.json", "w") as file:
+        json.dump(found, file)
+"""
+
+
+@pytest.fixture
+def studies(study, write, tmp_path):
+    """Two studies: one that tunes and trains, and one whose worker dies."""
+    tuning = Tuning(1, {"local": {"learning_rate": LogUniform(1e-1, 1e1)}})
+    arms = {"local": Arm("memory-hebbian", {"units": 60, "patterns": 20, "batch_size": 20})}
+    write(study(arms=arms, budget=Budget(5), tuning=tuning if TUNED else None), "real/study.py")
+    troubled = {name: Arm("prototypes-local") for name in ("dies-once", "fails", "good")}
+    write(study(arms=troubled, seeds=(1,)), "fake/study.py")
+    return tmp_path
+
+
+def numbers(path):
+    """All of the lines that does not depend on the machine."""
+    kept = ("arm", "seed", "trial", "stage", "config", "metrics", "evaluations", "curve")
+    lines = read_results(path / "results.jsonl").lines
+    for line in lines:
+        line["curve"] = [{**point, "seconds": None} for point in line["curve"]]
+    return sorted(json.dumps([line[name] for name in kept]) for line in lines)
+
+
+def test_a_real_cluster_gives_the_same_numbers_and_survives_the_death_of_a_worker(studies, work):
+    src = Path(run_study.__code__.co_filename).parents[2]
+    paths = os.pathsep.join([str(src), str(WORK)])
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", SCRIPT],
+        env=os.environ | {"PYTHONPATH": paths},
+        cwd=studies, capture_output=True, text=True, timeout=180, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads((studies / "found.json").read_text())
+
+    assert found["real"] == [2 + TUNED, [], 0]
+    by_ray = numbers(studies / "real")
+    for name in ("results.jsonl", "tuning.sqlite"):
+        (studies / "real" / name).unlink(missing_ok=True)
+    assert run_study(studies / "real", jobs=1).finished == 2 + TUNED
+    assert numbers(studies / "real") == by_ray
+
+    failed = ["fails, seed 1 failed: ValueError: seed 1 is no good."]
+    assert found["fake"] == [2, failed, 1]
+    lines = read_results(studies / "fake" / "results.jsonl").lines
+    assert sorted(line["arm"] for line in lines) == ["dies-once", "good"]
+    assert len(list(work.iterdir())) == 1  # it did die
