@@ -53,6 +53,9 @@ def opened(browser, site):
     def open_page(page="zoo/index.html", width=WIDE):
         metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == PHONE}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        browser.get("about:blank")
+        for kind in ("browser", "performance"):
+            browser.get_log(kind)  # which forgets what was there, Chromium's own first page too
         browser.get((site / page).as_uri())
         return browser
 
