@@ -113,7 +113,6 @@
   }
 
   form.addEventListener("input", show);
-  form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(show)); // after the fields are empty again
   home.classList.add("recipes--live");
   home.prepend(form, status);
