@@ -3,8 +3,9 @@
 A curve is drawn beside everything that it must be compared with. This is the only file that
 imports matplotlib, and it does so inside its functions. It builds
 `Figure` objects without pyplot, so that no window, no backend and no global setting is
-touched, on any machine. Colours are those of Okabe and Ito, which stay apart for
-colour-blind readers and in grey; every line also has its own dashes and its label beside it.
+touched, on any machine. The figures of studies begin and end here too: the same drawing is saved
+as the same bytes. Colours are those of Okabe and Ito, which stay apart for colour-blind readers and
+in grey; every line also has its own dashes and its label beside it.
 """
 
 from __future__ import annotations
@@ -75,12 +76,10 @@ def plot_curve(
         >>> len(figure.axes)  # the axis is broken above chance
         2
     """
-    from matplotlib.figure import Figure
-
     path = None if path is None else check_path(path)
     epochs, values = _curve(history, metric)
     levels = _levels(control, baselines or {})
-    figure = Figure(figsize=(6.4, 3.7), dpi=200, layout="constrained")
+    figure = blank_figure(6.4, 3.7)
     main, axes = _axes(figure, [*values, *(level.value for level in levels)])
     for ax in axes:
         _draw(ax, epochs, values, levels, metric)
@@ -89,7 +88,7 @@ def plot_curve(
     for ax in axes:
         _label(ax, values[-1], levels, metric)
     if path is not None:
-        write_with(path, lambda temporary: figure.savefig(temporary, dpi=200))
+        save_figure(figure, path)
     return figure
 
 
@@ -243,10 +242,7 @@ def _draw(
         epochs, values, color=CURVE, linewidth=2.2, marker=marker, markersize=4.5, zorder=3,
         label=metric,
     )  # fmt: skip
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
-    ax.grid(axis="y", color="#E4E4E4", linewidth=0.6)
-    ax.tick_params(labelsize=9, color=INK, labelcolor=INK)
+    plain_axes(ax, "y")
 
 
 def _finish(main: Axes, axes: list[Axes], epochs: list[int], metric: str, title: str) -> None:
@@ -270,7 +266,7 @@ def _label(ax: Axes, last: float, levels: list[_Level], metric: str) -> None:
     lines = [_Level("this network", last, CURVE, None), *levels]
     shown = sorted((line for line in lines if low <= line.value <= high), key=lambda at: at.value)
     height = ax.get_window_extent().height / ax.figure.dpi * 72  # in points
-    places = _apart([(line.value - low) / (high - low) * height for line in shown], 12.0, height)
+    places = apart([(line.value - low) / (high - low) * height for line in shown], 12.0, height)
     for line, place in zip(shown, places, strict=True):
         number = f"{line.value:.1%}" if metric.endswith("accuracy") else f"{line.value:.3g}"
         ax.annotate(
@@ -284,7 +280,7 @@ def _label(ax: Axes, last: float, levels: list[_Level], metric: str) -> None:
         )  # fmt: skip
 
 
-def _apart(places: list[float], gap: float, height: float) -> list[float]:
+def apart(places: list[float], gap: float, height: float) -> list[float]:
     """Ascending places moved as little as needed to be `gap` apart and inside the height."""
     for _ in range(200):
         moved = False
@@ -299,6 +295,67 @@ def _apart(places: list[float], gap: float, height: float) -> list[float]:
     shift = max(0.0, -places[0]) if places else 0.0
     shift -= max(0.0, places[-1] + shift - height) if places else 0.0
     return [place + shift for place in places]
+
+
+def blank_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches, which belongs to no window."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=200, layout="constrained")
+
+
+def plain_axes(ax: Axes, grid: Literal["x", "y", "both"] | None = None) -> None:
+    """Takes away the frame where it says nothing; a light grid along "x", "y" or "both"."""
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    for side in ("bottom", "left"):
+        ax.spines[side].set_color("#8A8A8A")
+    if grid is not None:
+        ax.grid(axis=grid, color="#E4E4E4", linewidth=0.6)
+        ax.set_axisbelow(True)
+    ax.tick_params(which="both", labelsize=9, color="#8A8A8A", labelcolor=INK)
+
+
+def check_drawn(where: str, *given: Sequence[Any]) -> None:
+    """Whether there is anything in each of the sequences.
+
+    Raises:
+        ValueError: one of them is empty.
+    """
+    if not all(len(each) for each in given):
+        raise ValueError(f"{where}: there is nothing to draw. Leave out what has no points.")
+
+
+def finish(figure: Figure, title: str = "", path: str | Path | None = None) -> Figure:
+    """Writes a title over a figure, and saves it, as far as they are given."""
+    if title:
+        figure.suptitle(title, fontsize=11, color=INK, x=0.01, ha="left")
+    if path is not None:
+        save_figure(figure, path)
+    return figure
+
+
+def save_figure(figure: Figure, path: str | Path) -> Path:
+    """Saves a figure whole or not at all; the same drawing gives the same bytes.
+
+    Args:
+        figure: what to save.
+        path: where; the suffix (.svg, .png, .pdf) says in which format.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: the suffix is not known.
+        OSError: the file cannot be written.
+    """
+    from matplotlib import rc_context
+
+    path = check_path(path)
+    dates = {".svg": "Date", ".pdf": "CreationDate"}
+    metadata = {dates[suffix]: None for suffix in [path.suffix.lower()] if suffix in dates}
+    with rc_context({"svg.hashsalt": "bionet", "svg.fonttype": "path"}):
+        return write_with(path, lambda file: figure.savefig(file, dpi=200, metadata=metadata))
 
 
 def check_path(path: str | Path) -> Path:

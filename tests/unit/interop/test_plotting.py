@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import time
 from itertools import pairwise
 
 import pytest
@@ -81,6 +82,15 @@ def test_it_is_saved_whole(tmp_path, suffix):
     begins = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}[suffix]
     assert path.read_bytes().startswith(begins)
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("suffix", ["svg", "pdf", "png"])
+def test_the_same_drawing_is_saved_as_the_same_bytes(tmp_path, suffix):
+    first, second = tmp_path / f"a.{suffix}", tmp_path / f"b.{suffix}"
+    plot_curve(HISTORY, baselines=BASELINES, path=first)
+    time.sleep(1.1 if suffix == "pdf" else 0)  # what has a date has one of whole seconds
+    plot_curve(HISTORY, baselines=BASELINES, path=second)
+    assert first.read_bytes() == second.read_bytes()
 
 
 def test_refusals():

@@ -1,0 +1,145 @@
+"""One table over several studies, or over two runs of one: what stands beside what.
+
+Each study keeps its own control and its own seeds. Numbers of different tasks stand in one table
+and are not ranked. Where the same arm was run twice, on the same data, the runs are compared seed
+by seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bionet._core.files import write_whole
+from bionet.studies import cells
+from bionet.studies.arm_results import COSTS, ArmResults
+from bionet.studies.figures import draw_heat_map
+from bionet.studies.loading import StudyFile
+from bionet.studies.report import FIGURES, found_at, tasks_of
+from bionet.studies.sections import Task
+from bionet.studies.statistics import LEAST, mean, paired
+
+COMPARISON = "compare.md"
+
+
+def compare(paths: Sequence[str | Path], out: str | Path | None = None) -> str:
+    """Holds the results of studies side by side.
+
+    Args:
+        paths: study files, or directories with a file `study.py`.
+        out: a directory that the table is written into as compare.md, with heat maps of method by
+            application; None writes nothing.
+
+    Returns:
+        The table, as Markdown.
+
+    Raises:
+        ValueError: there is no study at a path, its results are those of another one, or there
+            are fewer than two seeds.
+        OSError: the files cannot be written.
+
+    Example:
+        >>> from bionet.studies.compare import compare
+        >>> print(compare(["research/studies/a", "research/studies/b"]))  # doctest: +SKIP
+    """
+    found, notes = [], []
+    for path in paths:
+        file, standing = found_at(path)
+        found.append((file, tasks_of(standing)))
+        notes += _notes(file, standing.missing, standing.stale, standing.read.told())
+    labels = _labels([file for file, _ in found])
+    labelled = [
+        (label, task) for label, (_, tasks) in zip(labels, found, strict=True) for task in tasks
+    ]
+    parts = ["# Studies side by side", _table(labelled), _runs(labelled)]
+    if out is not None:
+        parts += _drawn(labelled, Path(out))
+    parts += ["\n".join(f"- {note}" for note in notes)] if notes else []
+    text = "\n\n".join(part for part in parts if part)
+    if out is not None:
+        write_whole(Path(out) / COMPARISON, text + "\n")
+    return text
+
+
+def _table(labelled: Sequence[tuple[str, Task]]) -> str:
+    rows = []
+    for label, task in labelled:
+        control = task.arm(task.control)
+        for arm in task.arms:
+            reached = mean(list(arm.values(task.metric).values()))
+            unit = " %" if task.share else ""
+            spent = [cells.amounts(list(arm.spent(cost).values())) for cost in COSTS]
+            rows.append([label, arm.application, arm.task, f"`{arm.name}`", arm.method,
+                         str(reached.seeds), f"{task.metric}{unit}",
+                         cells.interval(reached, task.share), _over(task, arm, control),
+                         *spent])  # fmt: skip
+    names = ["study", "application", "data", "arm", "method", "seeds", "metric", "mean"]
+    header = [*names, "over its frozen control", "evaluations", "seconds", "memory, MiB"]
+    return (
+        "Means over seeds on the test split after the last epoch, with 95 % bootstrap intervals. "
+        "Rows of different data, or of studies with different budgets, cannot be ranked.\n\n"
+        + cells.table(header, rows)
+    )
+
+
+def _over(task: Task, arm: ArmResults, control: ArmResults | None) -> str:
+    if control is None:
+        return "no control"
+    if arm is control:
+        return "the control"
+    values, others = arm.values(task.metric), control.values(task.metric)
+    if len(set(values) & set(others)) < LEAST:
+        return "fewer than two seeds in common"
+    found = paired(values, others, lower=task.lower)
+    return f"{cells.gap(found.difference, task.share)}, ahead on {cells.wins(found)}"
+
+
+def _runs(labelled: Sequence[tuple[str, Task]]) -> str:
+    """The same arm in several studies, seed by seed."""
+    rows = []
+    first: dict[tuple[str, str, str, str], tuple[str, ArmResults]] = {}
+    for label, task in labelled:
+        for arm in task.arms:
+            key = (task.name, task.metric, arm.name, arm.config.get("recipe", ""))
+            there, other = first.setdefault(key, (label, arm))
+            values, others = arm.values(task.metric), other.values(task.metric)
+            if other is arm or len(set(values) & set(others)) < LEAST:
+                continue
+            found = paired(values, others, lower=task.lower)
+            ahead = cells.standing(found, lower=task.lower)
+            rows.append([f"`{arm.name}`", task.name, label, there,
+                         cells.gap(found.difference, task.share), cells.wins(found),
+                         ahead])  # fmt: skip
+    if not rows:
+        return ""
+    header = ["arm", "data", "in", "less in", "difference", "seeds ahead", "by its interval"]
+    return "The same arm on the same seeds:\n\n" + cells.table(header, rows)
+
+
+def _drawn(labelled: Sequence[tuple[str, Task]], out: Path) -> list[str]:
+    """A heat map for each metric that has more than one column."""
+    parts = []
+    for metric in dict.fromkeys(task.metric for _, task in labelled):
+        name = f"heat-map-{'-'.join(metric.split())}.svg"
+        tasks = [(label, task) for label, task in labelled if task.metric == metric]
+        if draw_heat_map(tasks, out / FIGURES / name) is not None:
+            parts.append(f"![{metric}, method by application]({FIGURES}/{name})")
+    return parts
+
+
+def _labels(files: Sequence[StudyFile]) -> list[str]:
+    """The names of studies, with their directories where a name comes twice."""
+    names = [file.study.name for file in files]
+    return [
+        name if names.count(name) == 1 else f"{name} in {file.directory.name}"
+        for name, file in zip(names, files, strict=True)
+    ]
+
+
+def _notes(file: StudyFile, missing: int, stale: int, corrupted: str) -> list[str]:
+    told = []
+    if missing:
+        told.append(f"{file.study.name}: {missing} trials have no line yet.")
+    if stale:
+        told.append(f"{file.study.name}: {stale} lines are of other configurations than now.")
+    return told + ([f"{file.study.name}: {corrupted}"] if corrupted else [])

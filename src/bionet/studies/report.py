@@ -1,0 +1,270 @@
+"""The report of a study: report.md and its figures, written beside the results.
+
+It is made of the lines that belong to the study as it is, and of nothing else, so two reports on
+the same lines are the same to the last byte. What is missing, failed, out of date or corrupted is
+named and counted in it. It never says which arm is best: it gives means, intervals, differences
+and costs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bionet._core.files import write_whole
+from bionet.studies import sections
+from bionet.studies.arm_results import COSTS, ArmResults, arm_results
+from bionet.studies.cells import words
+from bionet.studies.figures import (
+    curve_costs,
+    draw_curves,
+    draw_front,
+    draw_heat_map,
+    draw_results,
+)
+from bionet.studies.loading import FILE, StudyFile, load_study
+from bionet.studies.protocol import Study
+from bionet.studies.runner import tuned
+from bionet.studies.sections import Task
+from bionet.studies.standing import Standing, standing
+from bionet.studies.statistics import LEAST
+from bionet.studies.store import read_results
+
+REPORT = "report.md"
+FIGURES = "figures"
+
+
+def write_report(
+    path: str | Path, *, thresholds: Sequence[float] = (), tune: int | None = None
+) -> Path:
+    """Writes the report of a study into its directory.
+
+    Args:
+        path: the study file, or a directory with a file `study.py`.
+        thresholds: levels of the main metric on validation data whose cost is told; none takes
+            levels that follow from the results.
+        tune: tuning trials per arm, where the study was run with another number than its own.
+
+    Returns:
+        The path of report.md.
+
+    Raises:
+        ValueError: there is no study, its results are those of another one, or there are fewer
+            than two seeds.
+        OSError: the report cannot be written.
+
+    Example:
+        >>> from bionet.studies.report import write_report
+        >>> write_report("research/studies/mine").name  # doctest: +SKIP
+        'report.md'
+    """
+    file, found = found_at(path, tune)
+    tasks = tasks_of(found)
+    text = "\n\n".join(part for part in _parts(file, found, tasks, thresholds, tune) if part)
+    return write_whole(file.directory / REPORT, text + "\n")
+
+
+def found_at(path: str | Path, tune: int | None = None) -> tuple[StudyFile, Standing]:
+    """A study, and how far it has come.
+
+    Raises:
+        ValueError: there is no study, it has fewer than two seeds, or its results are those of
+            another one.
+    """
+    file = load_study(path)
+    study = tuned(file.study, tune)
+    study.check_seeds()
+    return file, standing(study, read_results(file.results, study.name))
+
+
+def tasks_of(found: Standing) -> list[Task]:
+    """The arms that have values of two seeds or more, by the data that they have learned.
+
+    Raises:
+        ValueError: there is no such arm.
+    """
+    study, tasks = found.study, {}
+    unready = {name: told for name in found.arms if (told := _untuned(found, name))}
+    lines = [line for name, arm in found.arms.items() if name not in unready for line in arm.done]
+    for arm in arm_results(lines):
+        metrics = study.metrics or (arm.metric,)
+        if len(arm.values(metrics[0])) >= LEAST:
+            tasks.setdefault((arm.task, metrics), []).append(arm)
+    if not tasks:
+        untuned = ", ".join(f"{name} ({told})" for name, told in unready.items())
+        raise ValueError(
+            f"No arm of study {study.name!r} has results of {LEAST} seeds yet, and a report needs "
+            "them: one number has no interval. Run more of it with `bionet study run`"
+            + (f"; arms that are not tuned yet do not count: {untuned}." if untuned else ".")
+        )
+    return [
+        Task(name, metrics, tuple(arms), _control(arms, study), _among(arms, study.against))
+        for (name, metrics), arms in tasks.items()
+    ]
+
+
+def command(file: StudyFile, action: str) -> str:
+    """The command that does something to a study, with its path inside the repository."""
+    place = file.directory if file.path.name == FILE else file.path
+    for folder in place.parents:
+        if (folder / ".git").exists():
+            return f"bionet study {action} {place.relative_to(folder).as_posix()}"
+    return f"bionet study {action} {place.name}"
+
+
+def _untuned(found: Standing, name: str) -> str:
+    """How far the tuning of an arm has come, where it is not finished; its results do not count."""
+    arm = found.arms[name]
+    if len(arm.tuning) >= arm.tuning_trials:
+        return ""
+    return f"{len(arm.tuning)} of {arm.tuning_trials} tuning trials"
+
+
+def _control(arms: Sequence[ArmResults], study: Study) -> str | None:
+    """The study's frozen control, or that of these arms where the study's has other data."""
+    frozen = [arm.name for arm in arms if arm.control]
+    return _among(arms, study.control) or (frozen[0] if len(frozen) == 1 else None)
+
+
+def _among(arms: Sequence[ArmResults], name: str | None) -> str | None:
+    return name if any(arm.name == name for arm in arms) else None
+
+
+def _parts(
+    file: StudyFile, found: Standing, tasks: Sequence[Task], thresholds: Sequence[float],
+    tune: int | None,
+) -> list[str]:  # fmt: skip
+    parts = [_head(file, found), "## Protocol", _protocol(found.study, tasks)]
+    for task in tasks:
+        parts += _task(file.directory, task, len(tasks) > 1, thresholds)
+    if len({task.metric for task in tasks}) == 1:
+        path = file.directory / FIGURES / "heat-map.svg"
+        heat = draw_heat_map([(found.study.name, task) for task in tasks], path)
+        shown = _shown(heat, "method by application")
+        parts += ["## Method by application", shown] if shown else []
+    parts += ["## Settings", sections.settings([arm for task in tasks for arm in task.arms])]
+    parts += ["## What is not counted", _left_out(file, found, tasks)]
+    parts += ["## Reproduce", _reproduce(file, found, thresholds, tune)]
+    return parts
+
+
+def _head(file: StudyFile, found: Standing) -> str:
+    count = len(found.lines)
+    return (
+        f"# Report: {found.study.name}\n\n> {words(found.study.question)}\n\n"
+        f"Written by `{command(file, 'report')}` from {count} lines of `{file.results.name}`. "
+        "Every number here follows from them; change nothing by hand."
+    )
+
+
+def _protocol(study: Study, tasks: Sequence[Task]) -> str:
+    tuning = "none"
+    if study.tuning is not None:
+        trials = study.tuning.trials
+        tuning = f"{trials} trials per arm, on the validation split, with seed {study.tuning.seed}"
+    lines = {
+        "Data": ", ".join(dict.fromkeys(task.name for task in tasks)),
+        "Arms": ", ".join(f"`{name}`" for name in study.arms),
+        "Seeds": ", ".join(map(str, study.seeds)),
+        "Budget of each arm": f"{study.budget.amount:,g} {study.budget.unit}",
+        "Tuning": tuning,
+        "Metric": ", ".join(dict.fromkeys(task.metric for task in tasks))
+        + ", after the last epoch",
+        "Frozen control": f"`{study.control}`" if study.control else "none",
+        "Compared with": f"`{study.against}`" if study.against else "nothing in particular",
+    }
+    return "\n".join(f"- **{name}:** {told}" for name, told in lines.items())
+
+
+def _task(directory: Path, task: Task, named: bool, thresholds: Sequence[float]) -> list[str]:
+    """All that is told of the arms of one task."""
+    on, prefix = (f" on {task.name}", f"{task.name}-") if named else ("", "")
+    place = directory / FIGURES
+    where = f"{task.metric} on {task.name}"
+    parts = [f"## Results{on}", sections.results(task)]
+    shown = draw_results(task, place / f"{prefix}results.svg")
+    parts.append(_shown(shown, f"{where}: each seed, mean and interval of each arm"))
+    if task.against is not None:
+        parts += [f"## Against `{task.against}`{on}", sections.differences(task, task.against)]
+    if task.control not in (None, task.against):
+        parts += [f"## Over the frozen control{on}", sections.differences(task, str(task.control))]
+    parts += [f"## What it costs{on}", sections.costs(task)]
+    parts.append(_shown(draw_front(task, place / f"{prefix}front.svg"), f"{where} over cost"))
+    for cost in curve_costs(task):
+        drawn = draw_curves(task, cost, place / f"{prefix}curves-{cost}.svg")
+        parts.append(_shown(drawn, f"learning curves: {where} over {COSTS.get(cost, cost)}"))
+    equal, reach = sections.equal_costs(task), sections.reaching(task, thresholds)
+    parts += [f"## At equal cost{on}", equal] if equal else []
+    return parts + ([f"## Cost of a threshold{on}", reach] if reach else [])
+
+
+def _shown(path: Path | None, told: str) -> str:
+    return "" if path is None else f"![{told}]({FIGURES}/{path.name})"
+
+
+def _left_out(file: StudyFile, found: Standing, tasks: Sequence[Task]) -> str:
+    """Whatever a reader would miss."""
+    failures = _failures(file.directory / "failures.jsonl")
+    counted = {arm.name for task in tasks for arm in task.arms}
+    told = [f"{each}: skipped" for each in found.read.corrupted]
+    if found.stale:
+        told.append(f"lines of other configurations than the study has now: {found.stale}")
+    for name, arm in found.arms.items():
+        if _untuned(found, name):
+            told.append(f"arm `{name}`: {_untuned(found, name)}, so its results do not count yet")
+            continue
+        if name not in counted:
+            told.append(f"arm `{name}`: values of {len(arm.done)} seeds, so it has no interval")
+        for trial in arm.missing:
+            why = failures.get(trial.hash, "not run yet")
+            told.append(f"arm `{name}`, seed {trial.seed}: {words(why)}")
+    for task in tasks:
+        for arm in task.arms:
+            without = arm.without(task.metric)
+            told += [f"arm `{arm.name}`, seed {seed}: no {task.metric}" for seed in without]
+    if not told:
+        return "Nothing: every trial has its line, and every line was counted."
+    return f"{len(told)} in all:\n\n" + "\n".join(f"- {each}" for each in told)
+
+
+def _failures(path: Path) -> dict[str, str]:
+    """What went wrong last, by trial."""
+    found = {}
+    for raw in path.read_text("utf-8").splitlines() if path.exists() else ():
+        try:
+            line = json.loads(raw)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and "trial" in line:
+            found[line["trial"]] = str(line.get("told", "failed"))
+    return found
+
+
+def _reproduce(
+    file: StudyFile, found: Standing, thresholds: Sequence[float], tune: int | None
+) -> str:
+    options = "" if tune is None else f" --tune {tune}"
+    report = options + "".join(f" --threshold {level:g}" for level in thresholds)
+    lines = found.lines
+    commits = _several([_commit(line["commit"]) for line in lines if line.get("commit")])
+    devices = _several([line["device"] for line in lines if line.get("device")])
+    versions = _several([_versions(line) for line in lines if line.get("versions")])
+    return (
+        f"```sh\n{command(file, 'run')}{options}\n{command(file, 'report')}{report}\n```\n\n"
+        f"The lines were taken with {versions}, on {devices}, at commit {commits}."
+    )
+
+
+def _commit(name: str) -> str:
+    return name[:12] + " with changes" * name.endswith("+")
+
+
+def _versions(line: dict[str, Any]) -> str:
+    known = {"python": line.get("python", "unknown"), **line["versions"]}
+    return ", ".join(f"{name} {version}" for name, version in known.items())
+
+
+def _several(values: Sequence[str]) -> str:
+    return " and ".join(sorted(set(values))) or "an unknown one"

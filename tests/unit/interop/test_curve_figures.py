@@ -1,0 +1,89 @@
+from itertools import pairwise
+
+import pytest
+
+from bionet.interop.curve_figures import COLOURS, CONTROL, GREY, MARKERS, Curve, ink, plot_curves
+
+
+def curve(label, end=0.9, x=(1, 2, 3), **options):
+    mean = [end - 0.2, end - 0.1, end][-len(x) :]
+    ends = [y - 0.01 for y in mean], [y + 0.01 for y in mean]
+    return Curve(label, x, mean, *ends, **options)
+
+
+def draw(*curves, **options):
+    return plot_curves(curves, **({"ylabel": "accuracy", "xlabel": "evaluations"} | options))
+
+
+def lines(ax):
+    return {line.get_label(): line for line in ax.lines}
+
+
+def test_a_curve_is_what_was_given_with_its_band():
+    (ax,) = draw(curve("local"), curve("es", 0.7)).axes
+    found = lines(ax)["local"]
+    assert list(found.get_xdata()) == [1, 2, 3]
+    assert list(found.get_ydata()) == pytest.approx([0.7, 0.8, 0.9])
+    band = ax.collections[0].get_paths()[0].vertices
+    assert (band[:, 1].min(), band[:, 1].max()) == pytest.approx((0.69, 0.91))
+    assert [text.get_text() for text in ax.texts] == ["es  70.0%", "local  90.0%"]
+
+
+def test_one_point_is_a_level_from_side_to_side():
+    (ax,) = draw(curve("local"), curve("frozen", 0.8, x=(1,), control=True)).axes
+    found = lines(ax)["frozen"]
+    assert list(found.get_ydata()) == pytest.approx([0.8, 0.8])
+    assert found.get_color() == CONTROL
+
+
+def test_labels_do_not_overlap():
+    figure = draw(*(curve(f"arm-{n}", 0.9 + 1e-4 * n) for n in range(7)))
+    (ax,) = figure.axes
+    height = ax.get_window_extent().height / figure.dpi * 72
+    places = sorted(text.xyann[1] * height for text in ax.texts)
+    assert min(upper - lower for lower, upper in pairwise(places)) > 12
+    assert 0 <= places[0] <= places[-1] <= height
+
+
+def test_many_arms_have_a_picture_each_beside_all_the_others():
+    count = 9
+    figure = draw(*(curve(f"arm-{n}", 0.8 + 0.01 * n) for n in range(count)), title="nine")
+    panels = [ax for ax in figure.axes if ax.get_visible()]
+    assert len(panels) == count
+    assert panels[2].get_title(loc="left") == "arm-2  82.0%"
+    colours = [line.get_color() for line in panels[2].lines]
+    assert (colours.count(GREY), colours[2]) == (count - 1, COLOURS[2])
+    assert figure.get_suptitle() == "nine"
+
+
+def test_costs_far_apart_are_drawn_on_a_logarithmic_axis():
+    (near,) = draw(curve("a"), curve("b", x=(2, 3, 4))).axes
+    (far,) = draw(curve("a"), curve("b", x=(100, 200, 300))).axes
+    assert (near.get_xscale(), far.get_xscale()) == ("linear", "log")
+    assert near.get_xlim()[0] == 0
+
+
+def test_a_steep_beginning_is_cut_off():
+    steep = Curve("steep", [1, 2, 3], [0.1, 0.95, 0.96], [0.1, 0.95, 0.96], [0.1, 0.95, 0.96])
+    flat = curve("flat", 0.95)
+    low, high = draw(steep, flat).axes[0].get_ylim()
+    assert 0.5 < low < 0.85
+    assert high > 0.96
+    falls = Curve("falls", [1, 2, 3], [9.0, 0.5, 0.4], [9.0, 0.5, 0.4], [9.0, 0.5, 0.4])
+    low, high = draw(falls, share=False, lower=True).axes[0].get_ylim()
+    assert low < 0.4
+    assert 0.5 < high < 4
+
+
+def test_an_arm_keeps_its_colour_where_others_are_left_out():
+    (ax,) = draw(curve("third", place=2)).axes
+    assert lines(ax)["third"].get_color() == COLOURS[2]
+    styles = [ink(place, curve("x")) for place in range(len(COLOURS) * len(MARKERS))]
+    assert len({(each["color"], each["marker"]) for each in styles}) == len(styles)
+
+
+def test_nothing_to_draw_is_refused(says):
+    with says(ValueError, "plot_curves: there is nothing to draw."):
+        draw()
+    with says(ValueError, "plot_curves: there is nothing to draw."):
+        draw(curve("a"), Curve("b", [], [], [], []))
