@@ -78,9 +78,10 @@ def words(value: object) -> str:
     return " ".join(str(value).split()).replace("|", "\\|")
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, the numbers of all but the first column to the right."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], text: int = 1) -> str:
+    """A Markdown table: so many columns of text, and then numbers, which keep to the right."""
+    rule = ["---" if place < text else "---:" for place in range(len(header))]
+    lines = [header, rule, *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

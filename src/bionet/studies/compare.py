@@ -78,7 +78,7 @@ def _table(labelled: Sequence[tuple[str, Task]]) -> str:
     return (
         "Means over seeds on the test split after the last epoch, with 95 % bootstrap intervals. "
         "Rows of different data, or of studies with different budgets, cannot be ranked.\n\n"
-        + cells.table(header, rows)
+        + cells.table(header, rows, text=5)
     )
 
 
@@ -113,7 +113,7 @@ def _runs(labelled: Sequence[tuple[str, Task]]) -> str:
     if not rows:
         return ""
     header = ["arm", "data", "in", "less in", "difference", "seeds ahead", "by its interval"]
-    return "The same arm on the same seeds:\n\n" + cells.table(header, rows)
+    return "The same arm on the same seeds:\n\n" + cells.table(header, rows, text=4)
 
 
 def _drawn(labelled: Sequence[tuple[str, Task]], out: Path) -> list[str]:

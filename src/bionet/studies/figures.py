@@ -98,8 +98,10 @@ def draw_heat_map(tasks: Sequence[tuple[str, Task]], path: Path) -> Path | None:
 
 def _rows(arms: Sequence[tuple[str, Task, ArmResults]]) -> list[str]:
     """The row of each arm: the shortest name that parts it from the others of its column."""
+    several = len({label for label, _, _ in arms}) > 1
     names: list[Callable[[str, ArmResults], str]] = [
         lambda _, arm: arm.method,
+        lambda label, arm: f"{arm.method} ({label})" if several else arm.method,
         lambda _, arm: arm.name.removeprefix(f"{arm.application}-").removeprefix(f"{arm.task}-"),
         lambda _, arm: arm.name,
         lambda label, arm: f"{arm.name} ({label})",

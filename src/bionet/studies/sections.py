@@ -199,7 +199,7 @@ def settings(arms: Sequence[ArmResults]) -> str:
         recipe = arm.config.get("recipe", "unknown")
         row = [f"`{recipe}`", arm.method, arm.task, told or "as the recipe has it"]
         rows.append([f"`{arm.name}`", *map(cells.words, row)])
-    return cells.table(["arm", "recipe", "method", "data", "set"], rows).replace("---:", "---")
+    return cells.table(["arm", "recipe", "method", "data", "set"], rows, text=5)
 
 
 def _metric(arm: ArmResults, metric: str, share: bool) -> str:

@@ -55,13 +55,13 @@ def test_the_same_numbers_give_the_same_bits():
     assert mean([0.3] * 5) == Interval(0.3, 0.3, 0.3, 5)
 
 
-@pytest.mark.parametrize("count", [5, 20])
+@pytest.mark.parametrize("count", [2, 3, 5, 20])
 def test_coverage_on_a_known_case(count):
     """Normal results with a true mean of 0: how often does the interval hold it?"""
-    studies = np.random.default_rng(1).normal(size=(500, count))
+    studies = np.random.default_rng(1).normal(size=(400, count))
     held = np.mean([mean(list(values)).holds_zero for values in studies])
-    assert held == pytest.approx(coverage(count), abs=0.035)
-    assert coverage(count) == pytest.approx({5: 0.85, 20: 0.93}[count], abs=0.006)
+    assert held == pytest.approx(coverage(count), abs=0.05)
+    assert coverage(count) == pytest.approx({2: 0.5, 3: 0.75, 5: 0.85, 20: 0.93}[count], abs=0.006)
 
 
 def test_coverage_comes_near_to_95_per_cent():
