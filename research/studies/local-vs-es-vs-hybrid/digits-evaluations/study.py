@@ -1,0 +1,50 @@
+"""Digits, every arm 20,000 evaluations; see ../README.md."""
+
+from bionet.studies import Arm, Budget, LogUniform, Study, Tuning, Uniform
+
+RECIPE = "classification-local"
+TASK = {"hidden": 32, "batch_size": 64}
+LOCAL = {"rate_in": LogUniform(0.02, 1.0), "rate_out": LogUniform(0.03, 1.0)}
+EVOLUTION = {"learning_rate": LogUniform(3e-3, 0.3), "sigma": LogUniform(0.02, 0.5)}
+CORRECTION = {"sigma": LogUniform(0.02, 0.5)}
+
+
+def arm(method: str | None = None, **options: object) -> Arm:
+    """One and the same binary network, trained by a method."""
+    return Arm(RECIPE, TASK, method, options)
+
+
+STUDY = Study(
+    name="local-vs-es-vs-hybrid-digits-evaluations",
+    question=(
+        "Does a correction by evolution pay for itself when the bulk direction is a local rule? "
+        "Digits, at equal loss evaluations."
+    ),
+    arms={
+        "local": arm(),
+        "es": arm("es"),
+        "lowrank-es": arm("lowrank-es", population=64),
+        "local-es-raw": arm("local-es", normalize=False),
+        "local-es-normalised": arm("local-es"),
+        "self-guided-es": arm("self-guided-es"),
+        "backprop": arm("backprop"),
+        "frozen": Arm(RECIPE, TASK, control=True),
+    },
+    seeds=range(10),
+    budget=Budget(20_000, "evaluations", steps=200),
+    tuning=Tuning(
+        trials=8,
+        spaces={
+            "local": LOCAL | {"threshold_in": Uniform(0.5, 4.0)},
+            "es": EVOLUTION,
+            "lowrank-es": EVOLUTION,
+            "local-es-raw": LOCAL | CORRECTION | {"lam": LogUniform(0.1, 30.0)},
+            "local-es-normalised": LOCAL | CORRECTION | {"lam": LogUniform(0.1, 3.0)},
+            "self-guided-es": EVOLUTION,
+            "backprop": {"learning_rate": LogUniform(3e-4, 3e-2), "gain": LogUniform(0.3, 3.0)},
+        },
+    ),
+    metrics=("accuracy", "loss"),
+    control="frozen",
+    against="local",
+)
