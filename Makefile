@@ -73,5 +73,5 @@ $(RUN): pyproject.toml constraints.txt
 
 $(DEV): $(RUN)
 	@echo "Installing what the tests, checks and docs need ..."
-	@$(PIP) --no-build-isolation -e ".[data,docs,dev]"
+	@$(PIP) --no-build-isolation -e ".[data,docs,ray,tune,dev]"
 	@touch $@

@@ -36,9 +36,16 @@ def final_trials(study: Study, arm: str, change: Mapping[str, Any] | None = None
 def config_of(study: Study, arm: str, change: Mapping[str, Any], budget: Budget) -> Config:
     """The full configuration of an arm, as plain JSON.
 
+    Args:
+        study: the study.
+        arm: the name of the arm.
+        change: values of options and fields in place of the arm's own.
+        budget: of the trial, which need not be the study's.
+
     Raises:
         ValueError: see `recipe_of`.
     """
+    change = {**change, **planned(study, arm, budget)}
     declared = changed(study.arms[arm], change)
     recipe = recipe_of(study, arm, change)
     config = {
@@ -52,6 +59,18 @@ def config_of(study: Study, arm: str, change: Mapping[str, Any], budget: Budget)
         "budget": asdict(budget) | {"amount": float(budget.amount)},
     }
     return json.loads(json.dumps(config, default=repr))
+
+
+def planned(study: Study, arm: str, budget: Budget) -> dict[str, int]:
+    """The passes that a schedule of learning rates is planned for, where a clock ends the trial.
+
+    The arm says them for the study's budget; a shorter trial plans as many fewer. Under any other
+    budget they follow from it, and nothing is said here.
+    """
+    passes = study.arms[arm].overrides.get("epochs")
+    if passes is None or budget.unit != "seconds":
+        return {}
+    return {"epochs": max(round(passes * budget.amount / study.budget.amount), 1)}
 
 
 def changed(arm: Arm, change: Mapping[str, Any]) -> Arm:
@@ -120,7 +139,7 @@ def check(study: Study) -> None:
     for name, arm in study.arms.items():
         recipe = recipe_of(study, name)
         where = f"Arm {name!r} of study {study.name!r}"
-        if "epochs" in arm.overrides:
+        if "epochs" in arm.overrides and study.budget.unit != "seconds":
             raise ValueError(f"{where}: the study's budget says how long; leave epochs out.")
         if arm.method is not None:
             try:

@@ -77,7 +77,9 @@ class Arm:
 
     Args:
         recipe: its id in the zoo.
-        overrides: fields of the recipe's config with other values.
+        overrides: fields of the recipe's config with other values. `epochs` is for budgets in
+            seconds alone, and says how many passes over the data a schedule of learning rates is
+            planned for; a tuning trial with a shorter budget plans as many fewer.
         method: another method than the recipe's own, by name, as `Recipe.with_method` takes it.
         options: what to set of that method.
         control: take the recipe's frozen control in place of the trained network. Where its

@@ -64,6 +64,16 @@ def test_an_integer_and_a_float_budget_are_one(study):
     assert final_trials(one, "wide") == final_trials(other, "wide")
 
 
+def test_a_clock_leaves_the_passes_of_a_schedule_to_the_arm(study):
+    arm = Arm("classification-local", {"epochs": 90})
+    timed = study(arms={"a": arm}, budget=Budget(60, "seconds"))
+    check(timed)
+    for seconds, passes in ((60, 90), (20, 30), (0.1, 1)):
+        config = config_of(timed, "a", {}, Budget(seconds, "seconds"))
+        assert config["config"]["epochs"] == config["overrides"]["epochs"] == passes
+        assert rebuilt(config).config.epochs == passes
+
+
 @pytest.mark.parametrize(
     ("arm", "told"),
     [
