@@ -24,7 +24,7 @@ import zoo_tables
 from mkdocs.structure.files import File
 from zoo_curves import curve
 from zoo_pages import curve_file, page, title_of_curve
-from zoo_results import IDS, ROOT, Measured, everything, of_recipe
+from zoo_results import IDS, ROOT, Measured, everything, of_recipe, sets
 
 GENERATED = re.compile(r"^<!-- generated: (\w+) ?([\w./-]*) -->$", re.MULTILINE)
 
@@ -50,7 +50,8 @@ def on_files(files: Any, *, config: Any, **_: Any) -> Any:
     """Adds the pages and their pictures."""
     for spec in IDS.values():
         found = of_recipe(spec.id, measured())
-        files.append(File.generated(config, f"zoo/{spec.id}.md", content=page(spec, found)))
+        arms = [arms for arms in sets(measured(), spec.id) if arms[0].arm]
+        files.append(File.generated(config, f"zoo/{spec.id}.md", content=page(spec, found, arms)))
         for each in (each for each in found if each.curves):
             picture = curve(each.curves, spec.step_unit, title_of_curve(spec, each))
             files.append(File.generated(config, f"zoo/{curve_file(each)}", content=picture))
@@ -70,7 +71,8 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
 
 def _table(what: str, which: str, up: str) -> str:
     if what == "matrix":
-        return zoo_tables.matrix(measured(), which, up)
+        found = zoo_tables.matrix(measured(), which, up)
+        return f'<div class="matrix" markdown>\n\n{found}\n\n</div>'
     if what == "family":
         return zoo_tables.family(measured(), which, up)
     if what == "recipes":
@@ -93,10 +95,15 @@ def _recipes() -> list[dict[str, Any]]:
 
 
 def _studies() -> list[dict[str, Any]]:
-    places = [place for place, _ in study_pages.files() if place.endswith(".md")]
-    found = []
-    for place in sorted(places, key=lambda place: place != study_pages.FINDINGS):
-        name, _, file = place.partition("/")
-        title = {"": "Findings", "index.md": name}.get(file, f"{name}: {Path(file).stem}")
-        found.append({title: f"studies/{place}"})
+    """The findings, then the studies; one with several pages is a group of them."""
+    groups: dict[str, dict[str, str]] = {}
+    for place, _ in study_pages.files():
+        if place.endswith(".md") and place != study_pages.FINDINGS:
+            name, _, file = place.partition("/")
+            groups.setdefault(name, {})[file] = f"studies/{place}"
+    found: list[dict[str, Any]] = [{"Findings": f"studies/{study_pages.FINDINGS}"}]
+    for name, pages in groups.items():
+        first = pages.pop("index.md")
+        rest = [{study_pages.title(file): pages[file]} for file in sorted(pages)]
+        found.append({name: [{"Question and answer": first}, *rest] if rest else first})
     return found

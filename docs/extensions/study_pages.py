@@ -13,10 +13,19 @@ from pathlib import Path
 
 from zoo_results import ROOT, command_of
 
+from bionet.studies.findings import findings
+
 RESEARCH = ROOT / "research"
 PICTURES = (".svg", ".png")
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 FINDINGS = "findings.md"
+HEAD = """# Findings
+
+What each study asked and found, in the order of their folders under `research/studies`. The title
+of each leads to its page, which has the protocol, the numbers and their limits.
+[Intervals](../how-to/reproduce-a-number.md#intervals) says how far five seeds can be trusted.
+
+"""
 
 
 def studies(research: Path = RESEARCH) -> list[str]:
@@ -29,18 +38,43 @@ def files(research: Path = RESEARCH) -> Iterator[tuple[str, str | Path]]:
     for name in studies(research):
         folder = research / "studies" / name
         for path in sorted(folder.rglob("*")):
-            place = f"{name}/{path.relative_to(folder).as_posix()}"
+            place = _renamed(f"{name}/{path.relative_to(folder).as_posix()}")
             if path.suffix == ".md":
                 text = _page(path.read_text("utf-8"), path.parent)
-                if path == folder / "README.md":
-                    place = f"{name}/index.md"
-                    text += f"\n---\n\nFrom `research/studies/{name}`; `{command_of(name)}`\n"
-                yield place, text
+                yield place, text + (_foot(folder) if place == f"{name}/index.md" else "")
             elif path.suffix in PICTURES:
                 yield place, path
-    if (found := research / "FINDINGS.md").is_file():
-        text = re.sub(r"\bstudies/([\w-]+)/README\.md", r"\1/index.md", found.read_text("utf-8"))
-        yield FINDINGS, text.replace("](studies/", "](")
+    if studies(research):
+        text = findings(research).partition("\n## ")
+        yield FINDINGS, HEAD + _page("".join(text[1:]), research).replace("](studies/", "](")
+
+
+def title(file: str) -> str:
+    """What the navigation calls a page of a study: the report of a part has the part's name."""
+    path = Path(file)
+    part = path.parent.as_posix()
+    if path.name in ("report.md", "index.md") and part != ".":
+        return part
+    return path.with_suffix("").as_posix().capitalize()
+
+
+def _foot(folder: Path) -> str:
+    """What runs the study, or each of its parts, again; with the parts' reports."""
+    parts = sorted(path.parent for path in folder.glob("*/study.py"))
+    if not parts:
+        return f"\n---\n\nFrom `research/studies/{folder.name}`; `{command_of(folder.name)}`\n"
+    rows = []
+    for part in parts:
+        reported = (part / "report.md").is_file()
+        link = f"[{part.name}]({part.name}/report.md)"
+        shown = link if reported else f"{part.name} (no report yet)"
+        rows.append(f"- {shown}: `{command_of(f'{folder.name}/{part.name}')}`")
+    return "\n".join(["\n---\n", f"The parts in `research/studies/{folder.name}`:\n", *rows, ""])
+
+
+def _renamed(path: str) -> str:
+    """A folder's README is its index."""
+    return re.sub(r"(^|/)README\.md$", r"\1index.md", path)
 
 
 def _page(text: str, folder: Path) -> str:
@@ -52,8 +86,7 @@ def _page(text: str, folder: Path) -> str:
         if "://" in target or not path:
             return match.group()
         if path.endswith((".md", *PICTURES)) and (folder / path).is_file():
-            path = re.sub(r"(^|/)README\.md$", r"\1index.md", path)
-            return f"{mark}[{words}]({path}{'#' if anchor else ''}{anchor})"
+            return f"{mark}[{words}]({_renamed(path)}{'#' if anchor else ''}{anchor})"
         return words
 
     return LINK.sub(link, text)

@@ -7,31 +7,32 @@ nothing that they do not say.
 from __future__ import annotations
 
 import inspect
-import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from zoo_results import STUDIES, Measured, told
-from zoo_tables import count, table
+from zoo_results import STUDIES, Measured, told, took
+from zoo_tables import count, origin, reached, table
 
 from bionet import zoo
 from bionet.cli.settings import fields_of
 from bionet.zoo.spec import Band, RecipeSpec, Reference
 
-HOW = "../how-to/reproduce-a-number.md"
+INTERVALS = "../how-to/reproduce-a-number.md#intervals"
 
 
-def page(spec: RecipeSpec, found: list[Measured]) -> str:
+def page(spec: RecipeSpec, found: list[Measured], compared: Sequence[list[Measured]] = ()) -> str:
     """The page.
 
     Args:
         spec: of the recipe.
         found: what has been measured of it under its own method.
+        compared: the arms that studies have made of it, those of one method together.
     """
     parts = [
         *_head(spec),
         *_measured(spec, found),
+        *_compared(spec, compared),
         *_cost(spec, found),
         *_run(spec),
         *_config(spec),
@@ -63,9 +64,11 @@ def _head(spec: RecipeSpec) -> Iterator[str]:
     yield spec.summary
     axes = {name: getattr(spec, name) for name in ("application", "method", "architecture")}
     axes["family"] = f"[{spec.family}](../explanation/training-methods.md#{spec.family})"
-    axes["data"] = ", ".join(spec.datasets)
-    axes["code"] = f"[`{spec.entry_point}`](../reference/recipes.md#{module})"
     yield table(axes, [axes.values()])
+    yield (
+        f"Data: {', '.join(spec.datasets)}. "
+        f"Code: [`{spec.entry_point}`](../reference/recipes.md#{module})."
+    )
     yield story
 
 
@@ -76,7 +79,7 @@ def _measured(spec: RecipeSpec, found: list[Measured]) -> Iterator[str]:
     else:
         yield (
             "Held-out data, after the last epoch and never the best one: the mean over the seeds, "
-            "with its 95 % bootstrap interval in brackets where the seeds differ. The "
+            f"with its [95 % interval]({INTERVALS}) in brackets where the seeds differ. The "
             "[frozen control](../explanation/frozen-control.md) is the same network with its "
             "hidden layer left at its random start."
         )
@@ -84,23 +87,21 @@ def _measured(spec: RecipeSpec, found: list[Measured]) -> Iterator[str]:
             ["data", "metric", "reached", "frozen control", "without", "seeds", "study"],
             [_row(each) for each in found],
         )
+        yield "Measured again by:"
+        yield "\n".join(["```sh", *dict.fromkeys(each.command for each in found), "```"])
     for each in found:
         if each.baselines:
             rules = ", ".join(f"{name} {100 * v:.1f} %" for name, v in each.baselines.items())
             yield f"Beside it on {each.dataset}, means over the same seeds: {rules}."
     yield from _curves(spec, found)
     yield from _bands(spec.expected)
-    yield from _again(found)
-    yield from _studies(spec)
 
 
 def _row(each: Measured) -> list[str]:
     without = f"{told(each.ablation)}, without {each.ablated}" if each.ablation else "no ablation"
     control = told(each.control) if each.control else "none"
-    origin = f"[evidence]({HOW}#the-evidence)"
-    if each.study != "evidence":
-        origin = f"[{each.study}](../studies/{each.study}/index.md)"
-    return [each.dataset, each.metric, told(each.values), control, without, str(each.seeds), origin]
+    values = [told(each.values), control, without, str(each.seeds), origin(each, "../")]
+    return [each.dataset, each.metric, *values]
 
 
 def _curves(spec: RecipeSpec, found: list[Measured]) -> Iterator[str]:
@@ -113,7 +114,7 @@ def _curves(spec: RecipeSpec, found: list[Measured]) -> Iterator[str]:
 
 def _bands(bands: tuple[Band, ...]) -> Iterator[str]:
     if bands:
-        yield "What a run on other seeds should reach on average, by these studies:"
+        yield "The mean over other seeds should come to lie between these ends:"
         yield table(
             ["data", "metric", "from", "to", "seeds", "study"],
             [
@@ -123,18 +124,40 @@ def _bands(bands: tuple[Band, ...]) -> Iterator[str]:
                     f"{100 * band.low:g} %",
                     f"{100 * band.high:g} %",
                     str(band.seeds),
-                    f"`{band.study}`",
+                    _study_of(band),
                 ]
                 for band in bands
             ],
         )
 
 
-def _again(found: list[Measured]) -> Iterator[str]:
-    if found:
-        yield "Reproduce the table:"
-        commands = dict.fromkeys(each.command for each in found)
-        yield "\n".join(["```sh", *commands, "```"])
+def _study_of(band: Band) -> str:
+    name = band.study.rpartition("/")[2]
+    if (STUDIES / name / "README.md").is_file():
+        return f"[{name}](../studies/{name}/index.md)"
+    return f"[{name}](../how-to/reproduce-a-number.md#the-evidence)" if name == "evidence" else name
+
+
+def _compared(spec: RecipeSpec, compared: Sequence[list[Measured]]) -> Iterator[str]:
+    named = list(_studies(spec))
+    if compared or named:
+        yield "## In studies"
+    if compared:
+        yield (
+            "The same recipe beside others, by several methods or with other settings; its "
+            "study's page says which, at what cost, and how to run it again."
+        )
+        head = ["data", "method", "reached", "frozen control", "seeds", "settings", "study"]
+        yield table(head, [_arm_row(arms) for arms in compared])
+    yield from named
+
+
+def _arm_row(arms: list[Measured]) -> list[str]:
+    each = arms[0]
+    control = told(each.control) if each.control else "none"
+    settings = "others" if any(arm.changed for arm in arms) else "its own"
+    values = [reached(arms), control, str(each.seeds), settings, origin(each, "../")]
+    return [each.dataset, f"`{each.method}`", *values]
 
 
 def _studies(spec: RecipeSpec) -> Iterator[str]:
@@ -146,7 +169,7 @@ def _studies(spec: RecipeSpec) -> Iterator[str]:
     ]
     if named:
         links = ", ".join(f"[{name}](../studies/{name}/index.md)" for name in named)
-        yield f"Studies that name it: {links}."
+        yield f"Studies whose pages name it: {links}."
 
 
 def _cost(spec: RecipeSpec, found: list[Measured]) -> Iterator[str]:
@@ -162,9 +185,9 @@ def _cost(spec: RecipeSpec, found: list[Measured]) -> Iterator[str]:
             rows.append(["peak memory", f"{spec.cost.peak_memory_mib:g} MiB", *one])
     for each in found:
         if each.seconds:
-            took = f"{statistics.median(each.seconds):.3g} s"
             runs = [count(each.seeds, "run"), f"`{each.device}`, shared with other work"]
-            rows.append([f"training on {each.dataset}, median", took, *runs, f"`{each.command}`"])
+            what = [f"training on {each.dataset}, median", took(each.seconds)]
+            rows.append([*what, *runs, f"`{each.command}`"])
     if rows:
         yield table(["what", "measured", "runs", "on", "command"], rows)
     else:

@@ -9,13 +9,16 @@ number on a page of the site is written by hand where it can be taken from here.
 from __future__ import annotations
 
 import json
+import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bionet import zoo
+from bionet.studies.standing import standing_of
+from bionet.studies.statistics import LEAST
 from bionet.zoo.catalogue import SPECS
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +28,9 @@ sys.path.insert(0, str(EVIDENCE))
 import lines  # noqa: E402
 
 IDS = {spec.id: spec for spec in SPECS}
+BREAKLESS = "\u00a0"  # a space where no line ends
 Line = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,8 +46,9 @@ class Measured:
         method: how it was trained, the recipe's own method or another one.
         metric: what is counted, a share between 0 and 1.
         values: one for each seed.
-        study: "evidence", or the folder under `research/studies`.
+        study: "evidence", or the folder under `research/studies`, such as "one-study/a-part".
         arm: the arm's name in a study that has several.
+        changed: whether the arm sets fields of the recipe to other values than its own.
         control: the frozen control, one for each seed; empty where there is none.
         ablation: the recipe without what it is about, one for each seed.
         ablated: what that is.
@@ -59,6 +65,7 @@ class Measured:
     values: tuple[float, ...]
     study: str
     arm: str = ""
+    changed: bool = False
     control: tuple[float, ...] = ()
     ablation: tuple[float, ...] = ()
     ablated: str = ""
@@ -133,8 +140,14 @@ def told(values: tuple[float, ...]) -> str:
     """The mean in per cent, with its 95 % bootstrap interval if the seeds differ."""
     percents = [100 * value for value in values]
     low, high = lines.interval(percents)
-    mean = f"{sum(percents) / len(percents):.1f} %"
-    return mean if low == high else f"{mean} [{low:.1f}, {high:.1f}]"
+    mean = f"{sum(percents) / len(percents):.1f}{BREAKLESS}%"
+    return mean if low == high else f"{mean} [{low:.1f},{BREAKLESS}{high:.1f}]"
+
+
+def took(seconds: Iterable[float]) -> str:
+    """The median of some seconds."""
+    median = statistics.median(seconds)
+    return f"{median:,.0f}{BREAKLESS}s" if median >= 100 else f"{median:.3g}{BREAKLESS}s"
 
 
 def everything() -> list[Measured]:
@@ -193,34 +206,58 @@ def _older() -> Iterator[Measured]:
 
 
 def _studies(folder: Path = STUDIES) -> Iterator[Measured]:
-    for path in sorted(folder.glob("*/results.jsonl")):
-        arms: dict[tuple[str, ...], list[Line]] = {}
-        controls: dict[tuple[str, ...], list[float]] = {}
-        for line in read(path.parent.name, folder):
-            config = line.get("config", {})
-            if line.get("stage") != "final" or config.get("recipe") not in IDS:
-                continue
-            spec = IDS[config["recipe"]]
-            place = (spec.id, config["dataset"] or spec.datasets[0])
-            if config.get("control"):
-                controls.setdefault(place, []).append(line["metrics"][line["metric"]])
-            else:
-                arm = (*place, config["method"] or spec.method, line["arm"])
-                arms.setdefault(arm, []).append(line)
-        for (id, dataset, method, arm), found in arms.items():
-            metric = found[0]["metric"]
-            yield Measured(
-                id,
-                dataset,
-                method,
-                metric,
-                tuple(line["metrics"][metric] for line in found),
-                path.parent.name,
-                arm=arm,
-                control=tuple(controls.get((id, dataset), ())),
-                seconds=tuple(line["seconds"]["run"] for line in found),
-                device=found[0]["device"],
-            )
+    """The arms of the studies that `bionet study` runs, and of their parts.
+
+    Only what a report would count: lines of the study as it is now, of arms that are tuned to the
+    end and have an interval. A study without such lines, or without a page, gives nothing.
+    """
+    for path in sorted(folder.rglob("results.jsonl")):
+        name = path.parent.relative_to(folder)
+        page = folder / name.parts[0] / "README.md"
+        if page.is_file() and (path.parent / "study.py").is_file():
+            yield from _arms(name.as_posix(), path.parent)
+
+
+def _arms(study: str, folder: Path) -> Iterator[Measured]:
+    arms = [
+        [line for line in arm.done if line["metrics"].get(line["metric"]) is not None]
+        for arm in standing_of(folder)[1].arms.values()
+        if len(arm.tuning) >= arm.tuning_trials
+    ]
+    arms = [found for found in arms if len(found) >= LEAST]
+    arms = [found for found in arms if found[0]["config"]["recipe"] in IDS]
+    frozen = grouped([found for found in arms if _is_control(found)], _place)
+    for found in (found for found in arms if not _is_control(found)):
+        config = found[0]["config"]
+        recipe, dataset = _place(found)
+        controls = frozen.get((recipe, dataset), [])
+        yield Measured(
+            recipe,
+            dataset,
+            config["method"] or IDS[recipe].method,
+            found[0]["metric"],
+            _values(found),
+            study,
+            arm=found[0]["arm"],
+            changed=bool(config.get("overrides")),
+            control=_values(controls[0]) if len(controls) == 1 else (),
+            seconds=tuple(line["seconds"]["run"] for line in found),
+            device=found[0]["device"],
+        )
+
+
+def _place(found: list[Line]) -> tuple[str, str]:
+    config = found[0]["config"]
+    return config["recipe"], config["dataset"] or IDS[config["recipe"]].datasets[0]
+
+
+def _is_control(found: list[Line]) -> bool:
+    config = found[0]["config"]
+    return bool(config.get("control")) or config["method"] == "frozen"
+
+
+def _values(found: list[Line]) -> tuple[float, ...]:
+    return tuple(line["metrics"][line["metric"]] for line in found)
 
 
 def read(study: str, folder: Path = STUDIES) -> list[Line]:
@@ -236,9 +273,18 @@ def of_recipe(id: str, found: list[Measured]) -> list[Measured]:
     return sorted(own, key=lambda each: order.index(each.dataset))
 
 
-def grouped(found: list[Measured], key: Callable[[Measured], Any]) -> dict[Any, list[Measured]]:
-    """The measurements by a key, in order."""
-    groups: dict[Any, list[Measured]] = {}
+def sets(found: list[Measured], id: str) -> list[list[Measured]]:
+    """What has been measured of a recipe: its own results, then the arms of each study.
+
+    The arms that a study trains by one method on one data set stand together.
+    """
+    here = [each for each in found if each.recipe == id]
+    return list(grouped(here, lambda each: (each.study, each.dataset, each.method)).values())
+
+
+def grouped(found: Iterable[T], key: Callable[[T], Any]) -> dict[Any, list[T]]:
+    """Things by a key, in order."""
+    groups: dict[Any, list[T]] = {}
     for each in found:
         groups.setdefault(key(each), []).append(each)
     return groups

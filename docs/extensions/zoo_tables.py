@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zoo_results import IDS, Measured, grouped, of_recipe, told
+from zoo_results import IDS, STUDIES, Measured, of_recipe, sets, told, took
 
 import bionet.experimental.hybrid
 import bionet.training  # noqa: F401  (both define the methods that `methods` looks for)
@@ -18,6 +18,10 @@ from bionet.zoo.methods import METHODS
 from bionet.zoo.spec import FAMILIES, RecipeSpec
 
 USUAL_SEEDS = 5
+FEW_ARMS = 3
+RECIPES = (
+    "Recipe,Application,Data,Method,Architecture,Family,Reached,Frozen control,Study,Training,Demo"
+)
 NONE = '<span class="none">none yet</span>'
 
 
@@ -53,6 +57,29 @@ def count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
+def origin(each: Measured, up: str) -> str:
+    """A link to the study behind a measurement: to its page, or to the report of a part of it."""
+    if each.study == "evidence":
+        return f"[evidence]({up}how-to/reproduce-a-number.md#the-evidence)"
+    slug, _, part = each.study.partition("/")
+    if not part:
+        return f"[{slug}]({up}studies/{slug}/index.md)"
+    reported = (STUDIES / each.study / "report.md").is_file()
+    target = f"{each.study}/report.md" if reported else f"{slug}/index.md"
+    return f"[{slug}: {part}]({up}studies/{target})"
+
+
+def reached(arms: list[Measured]) -> str:
+    """The values of few arms; of many the range of their means, and no bare best."""
+    metric = "" if arms[0].metric == "accuracy" else f" {arms[0].metric}"
+    if len(arms) == 1:
+        return told(arms[0].values) + metric
+    if len(arms) <= FEW_ARMS:
+        return ", ".join(f"{told(arm.values)}{metric} ({arm.arm})" for arm in arms)
+    means = [100 * sum(arm.values) / arm.seeds for arm in arms]
+    return f"{min(means):.1f} to {max(means):.1f} %{metric}, {len(arms)} arms"
+
+
 def matrix(found: list[Measured], axis: str, up: str) -> str:
     """Methods by the values of another tag; under each value stands its frozen control.
 
@@ -84,25 +111,27 @@ def _rows() -> dict[str, str]:
 def _cell(found: list[Measured], method: str, specs: list[RecipeSpec], up: str) -> str:
     entries = []
     for spec in specs:
-        link = f"[{spec.id}]({up}zoo/{spec.id}.md)"
-        here = [each for each in found if (each.recipe, each.method) == (spec.id, method)]
-        for (study, _), arms in grouped(here, lambda each: (each.study, each.dataset)).items():
-            entries.append(f"{link}<br>{_arms(study, arms, up)}")
-        if not here and spec.method == method:
-            entries.append(f"{link}<br>{NONE}")
-    return "<br>".join(entries) or NONE
+        here = [arms for arms in sets(found, spec.id) if arms[0].method == method]
+        if here or spec.method == method:
+            link = f"[{spec.id}]({up}zoo/{spec.id}.md)"
+            told_of = [_entry(arms, up) for arms in here] or [NONE]
+            entries += [f"{link}<br>{told_of[0]}", *told_of[1:]]
+    return " ".join(f'<span class="entry">{entry}</span>' for entry in entries) or NONE
 
 
-def _arms(study: str, arms: list[Measured], up: str) -> str:
-    """The value of a single arm; of several the range of their means, and no bare best."""
-    origin = "" if study == "evidence" else f" ([{study}]({up}studies/{study}/index.md))"
-    if len(arms) > 1:
-        means = [100 * sum(arm.values) / arm.seeds for arm in arms]
-        ends = f"{min(means):.1f} to {max(means):.1f} %"
-        return f"{ends} on {arms[0].dataset}, {len(arms)} arms{origin}"
-    control = arms[0].control
-    frozen = f'<br><span class="frozen">frozen {told(control)}</span>' if control else ""
-    return f"{value(arms[0])}{origin}{frozen}"
+def _entry(arms: list[Measured], up: str) -> str:
+    """What arms of one study reached on one data set, and their frozen control."""
+    each = arms[0]
+    told_of = [f"{reached(arms)} on {each.dataset}"]
+    if each.seeds != USUAL_SEEDS:
+        told_of.append(count(each.seeds, "seed"))
+    if any(arm.changed for arm in arms):
+        told_of.append("other settings")
+    study = "" if each.study == "evidence" else f" ({origin(each, up)})"
+    entry = f"{', '.join(told_of)}{study}"
+    if each.control:
+        entry += f'<br><span class="frozen">frozen {told(each.control)}</span>'
+    return entry
 
 
 def family(found: list[Measured], name: str, up: str) -> str:
@@ -134,29 +163,29 @@ def family(found: list[Measured], name: str, up: str) -> str:
 
 def cost(spec: RecipeSpec) -> str:
     """Seconds of a warm demo, or that nobody has measured it."""
-    return NONE if spec.cost is None else f"{spec.cost.demo_seconds:g} s"
+    return NONE if spec.cost is None else took([spec.cost.demo_seconds])
 
 
 def recipes(found: list[Measured]) -> str:
     """Every recipe on every data set that it was measured on: the table that can be filtered."""
     rows = []
     for spec in SPECS:
-        tags = (spec.method, spec.architecture, spec.family)
-        measured = of_recipe(spec.id, found)
         link = f"[{spec.id}]({spec.id}.md)"
-        for each in measured:
-            metric = "" if each.metric == "accuracy" else f" {each.metric}"
+        if not of_recipe(spec.id, found):
+            tags = [spec.datasets[0], spec.method, spec.architecture, spec.family]
+            rows.append([link, spec.application, *tags, NONE, NONE, NONE, NONE, cost(spec)])
+        for arms in sets(found, spec.id):
+            each = arms[0]
+            tags = [each.dataset, each.method, spec.architecture, _rows()[each.method]]
+            seeds = count(each.seeds, "seed")
+            seeds += ", other settings" if any(arm.changed for arm in arms) else ""
             control = told(each.control) if each.control else "none"
-            reached = told(each.values) + metric
-            seeds = str(each.seeds)
-            rows.append(
-                [link, spec.application, each.dataset, *tags, reached, control, seeds, cost(spec)]
-            )
-        if not measured:
-            data = spec.datasets[0]
-            rows.append([link, spec.application, data, *tags, NONE, NONE, "0", cost(spec)])
-    head = "Recipe,Application,Data,Method,Architecture,Family,Reached,Frozen control,Seeds,Demo"
-    return table(head.split(","), rows)
+            study = f"<span>{origin(each, '../')}, {seeds}</span>"  # one piece of a card
+            seconds = [one for arm in arms for one in arm.seconds]
+            demo = not each.arm and each.dataset == spec.datasets[0]
+            times = [took(seconds) if seconds else NONE, cost(spec) if demo else "none"]
+            rows.append([link, spec.application, *tags, reached(arms), control, study, *times])
+    return table(RECIPES.split(","), rows)
 
 
 def unmeasured(found: list[Measured]) -> list[str]:

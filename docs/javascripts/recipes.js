@@ -4,12 +4,14 @@
   const CHOICES = ["Application", "Data", "Method", "Architecture", "Family"];
   const LIMITS = [
     { column: "Reached", label: "Reached at least (%)", fits: (value, limit) => value >= limit },
+    { column: "Training", label: "Training at most (s)", fits: (value, limit) => value <= limit },
     { column: "Demo", label: "Demo at most (s)", fits: (value, limit) => value <= limit },
   ];
   const ORDERS = [
     { label: "as listed" },
     { label: "Reached, highest first", column: "Reached", sign: -1 },
     { label: "Frozen control, highest first", column: "Frozen control", sign: -1 },
+    { label: "Training, fastest first", column: "Training", sign: 1 },
     { label: "Demo, fastest first", column: "Demo", sign: 1 },
   ];
 
@@ -19,14 +21,15 @@
 
   const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
   const rows = [...table.tBodies[0].rows].map((element) => {
-    const cells = [...element.cells].map((cell) => cell.textContent.trim());
+    const cells = [...element.cells].map((cell) => cell.textContent.trim().replace(/\s+/g, " "));
     return {
       element,
       text: cells.join(" ").toLowerCase(),
       values: Object.fromEntries(names.map((name, index) => [name, cells[index]])),
     };
   });
-  const number = (row, column) => parseFloat(row.values[column]); // NaN where there is none yet
+  // NaN where there is none yet; thousands are told apart by commas.
+  const number = (row, column) => parseFloat(row.values[column].replaceAll(",", ""));
 
   const make = (tag, properties = {}, ...children) => {
     const element = Object.assign(document.createElement(tag), properties);

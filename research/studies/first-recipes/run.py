@@ -58,7 +58,7 @@ def interval(values: list[float]) -> str:
     """Mean and 95 % bootstrap interval, in per cent; the value alone if it never differs."""
     if len(set(values)) == 1:
         return f"{100 * values[0]:.2f}"
-    found = scipy.stats.bootstrap((values,), np.mean, rng=np.random.default_rng(0))
+    found = scipy.stats.bootstrap((values,), np.mean, rng=0, method="percentile")
     low, high = found.confidence_interval
     return f"{100 * np.mean(values):.2f} [{100 * low:.2f}, {100 * high:.2f}]"
 

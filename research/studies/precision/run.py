@@ -56,7 +56,7 @@ def interval(values: np.ndarray) -> str:
     """Mean with a 95 % bootstrap interval; a single value where all are the same."""
     if np.ptp(values) == 0:
         return f"{values.mean():.4f}"
-    found = bootstrap((values,), np.mean, rng=np.random.default_rng(0)).confidence_interval
+    found = bootstrap((values,), np.mean, rng=0, method="percentile").confidence_interval
     return f"{values.mean():.4f} [{found.low:.4f}, {found.high:.4f}]"
 
 

@@ -143,7 +143,7 @@ def _status(options: argparse.Namespace) -> int:
     console = Console(highlight=False)
     console.print(study.question, markup=False)
     console.print(Progress.of(found).table())
-    for told in (found.read.told(), _stale(found.stale)):
+    for told in (found.read.told(), found.stale_told()):
         if told:
             print(told)
     return 0
@@ -160,14 +160,8 @@ def _counts(found: Any) -> dict[str, Any]:
         for name, arm in found.arms.items()
     }
     named = {"study": found.study.name, "question": found.study.question}
-    return {**named, "arms": arms, "stale": found.stale, "corrupted": found.read.corrupted}
-
-
-def _stale(count: int) -> str:
-    if not count:
-        return ""
-    lines = "1 line is" if count == 1 else f"{count} lines are"
-    return f"{lines} of other configurations than the study has now, and not counted."
+    stale = {"stale": found.stale, "retuned": found.retuned}
+    return {**named, "arms": arms, **stale, "corrupted": found.read.corrupted}
 
 
 def _keep_to_cpu() -> str | None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 TOGETHER = 7
 """The most curves that share one picture."""
+IN_THREES = 9
+"""The most pictures that stand three in a row; more of them stand four in a row."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8C6D1F", "#56B4E9", "#5B4B9A")
 """What arms are drawn in, in their order; from the eighth on they begin again."""
 MARKERS = ("o", "s", "^", "D", "v", "<", ">", "p", "h", "*")
@@ -29,6 +31,9 @@ CONTROL = "#555555"
 """What the frozen control is drawn in, with dashes."""
 GREY = "#CFCFCF"
 DASHES: tuple[Any, ...] = ("-", (0, (6, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
+ROOM = 36
+"""The most letters of a name in a picture, and `NARROW` those above one of four in a row."""
+NARROW = 24
 FAR = 40.0
 """From this ratio of its ends on, an axis is logarithmic."""
 
@@ -97,8 +102,6 @@ def plot_curves(
         plain_axes(ax, "y")
         _draw(ax, curves, name, share)
     _scale(panels[0], curves, share=share, lower=lower)
-    for ax in panels if not together else ():
-        ax.label_outer()
     figure.supxlabel(xlabel, fontsize=10, color=INK)
     figure.supylabel(ylabel, fontsize=10, color=INK)
     finish(figure, title)
@@ -130,6 +133,13 @@ def told(value: float, share: bool, digits: int = 1) -> str:
     return f"{100 * value:.{digits}f}%" if share else f"{value:.{digits + 2}g}"
 
 
+def shortened(name: str, room: int = ROOM) -> str:
+    """A name in so many letters: one that is longer loses its middle."""
+    if len(name) <= room:
+        return name
+    return f"{name[: room - room // 2 - 1]}…{name[len(name) - room // 2 :]}"
+
+
 def in_per_cent(axis: Any) -> None:
     """Ticks of shares in per cent."""
     axis.set_major_formatter(lambda at, _: f"{round(100 * at, 4):g}%")
@@ -146,7 +156,7 @@ def _together() -> tuple[Figure, list[Axes]]:
 
 
 def _side_by_side(count: int) -> tuple[Figure, list[Axes]]:
-    columns = 3 if count <= 9 else 4
+    columns = 3 if count <= IN_THREES else 4
     rows = -(-count // columns)
     figure = blank_figure(9.0, 1.75 * rows + 0.7)
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
@@ -168,7 +178,8 @@ def _draw(ax: Axes, curves: Sequence[Curve], chosen: int | None, share: bool) ->
         else:
             _stroke(ax, curve, {"color": GREY, "linewidth": 0.8, "zorder": 1}, band=False)
     if chosen is not None:
-        named = f"{curves[chosen].label}  {told(curves[chosen].mean[-1], share)}"
+        name = shortened(curves[chosen].label, ROOM if len(curves) <= IN_THREES else NARROW)
+        named = f"{name}  {told(curves[chosen].mean[-1], share)}"
         ax.set_title(named, fontsize=9, color=INK, loc="left", pad=4)
 
 
@@ -196,7 +207,7 @@ def _scale(ax: Axes, curves: Sequence[Curve], *, share: bool, lower: bool) -> No
     if share:
         in_per_cent(ax.yaxis)
     if ax.get_xscale() == "linear":
-        ax.xaxis.set_major_formatter(lambda at, _: f"{round(at, 6):,g}")
+        ax.xaxis.set_major_formatter(lambda at, _: f"{round(at, 6):,.10g}")
 
 
 def _heights(curves: Sequence[Curve], sign: float) -> tuple[float, float]:
@@ -223,7 +234,7 @@ def _label(ax: Axes, curves: Sequence[Curve], *, share: bool) -> None:
         curve = curves[place]
         inside = len(curve.x) > 1 and ax.get_xscale() == "linear"
         ax.annotate(
-            f"{curve.label}  {told(curve.mean[-1], share)}",
+            f"{shortened(curve.label)}  {told(curve.mean[-1], share)}",
             xy=(curve.x[-1], curve.mean[-1]) if inside else (1.0, curve.mean[-1]),
             xycoords="data" if inside else ("axes fraction", "data"),
             xytext=(1.04, at / height), textcoords="axes fraction",

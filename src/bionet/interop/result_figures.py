@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bionet.interop.curve_figures import in_per_cent, ink, log_wanted, told
+from bionet.interop.curve_figures import in_per_cent, ink, log_wanted, shortened, told
 from bionet.interop.plotting import INK, blank_figure, check_drawn, finish, plain_axes
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def plot_results(
     for arm in arms:
         if arm.control:
             ax.axvspan(arm.low, arm.high, color="#EFEFEF", zorder=0, linewidth=0)
-    ax.set_yticks(range(len(arms)), [arm.label for arm in arms])
+    ax.set_yticks(range(len(arms)), [shortened(arm.label) for arm in arms])
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.set_ylim(len(arms) - 0.5, -0.6)
@@ -148,7 +148,7 @@ def plot_front(
     """
     check_drawn("plot_front", arms, costs)
     width = 3.1 * len(costs) + 0.6
-    longest = max(len(arm.label) for arm in arms)
+    longest = max(len(shortened(arm.label)) for arm in arms)
     across = max(1, min(len(arms), int(width / (0.08 * longest + 0.55))))
     figure = blank_figure(width, 3.0 + 0.2 * -(-len(arms) // across))
     panels = figure.subplots(1, len(costs), sharey=True, squeeze=False)[0]
@@ -191,12 +191,14 @@ def _draw_front(ax: Axes, arms: Sequence[Reached], cost: Cost) -> None:
     for place, (arm, spent) in enumerate(zip(arms, cost.spent, strict=True)):
         style = ink(place, arm)
         xs, ys = ([spent.mean], [arm.mean]) if spent else ([], [])
+        above = 2 if place in cost.front else 0  # what is unbeaten is hidden by nothing
         ax.plot(
             xs, ys, linestyle="", marker=style["marker"], color=style["color"], markersize=7.5,
-            markeredgecolor="white", markeredgewidth=0.8, zorder=4, label=arm.label,
+            markeredgecolor="white", markeredgewidth=0.8, zorder=4 + above,
+            label=shortened(arm.label),
         )  # fmt: skip
         if spent:
-            line: dict[str, Any] = {"color": style["color"], "linewidth": 1.3, "zorder": 3}
+            line: dict[str, Any] = {"color": style["color"], "linewidth": 1.3, "zorder": 3 + above}
             ax.plot([spent.mean, spent.mean], [arm.low, arm.high], **line)
             ax.plot([spent.low, spent.high], [arm.mean, arm.mean], **line)
     joined = [(cost.spent[place], arms[place].mean) for place in cost.front]
@@ -208,4 +210,4 @@ def _draw_front(ax: Axes, arms: Sequence[Reached], cost: Cost) -> None:
     if ax.get_xscale() == "linear":
         ax.margins(x=0.12)
         ax.locator_params(axis="x", nbins=5)
-        ax.xaxis.set_major_formatter(lambda x, _: f"{round(x, 6):,g}")
+        ax.xaxis.set_major_formatter(lambda x, _: f"{round(x, 6):,.10g}")

@@ -17,7 +17,9 @@ NOTHING = "not measured"
 
 def number(value: float, share: bool) -> str:
     """A value: in per cent where it is a share."""
-    return f"{100 * value:.2f}" if share else f"{value:.4g}"
+    if share:
+        return f"{100 * value:.2f}"
+    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
 
 
 def interval(found: Interval, share: bool) -> str:
@@ -59,11 +61,14 @@ def amounts(values: Sequence[float]) -> str:
     if len(values) == 1 or len(set(values)) == 1:
         return amount(values[0])
     found = mean(values)
-    return f"{amount(found.value)} [{amount(found.low)}, {amount(found.high)}]"
+    told = [amount(each) for each in (found.value, found.low, found.high)]
+    return told[0] if len(set(told)) == 1 else f"{told[0]} [{told[1]}, {told[2]}]"
 
 
 def reached(found: Reach) -> str:
     """What it cost to reach a threshold: the median over seeds, and the range of those that did."""
+    if not found.seeds:
+        return NOTHING
     if not found.reached:
         return "never"
     ends = [amount(found.lowest), amount(found.highest)]

@@ -1,7 +1,7 @@
 """One table over several studies, or over two runs of one: what stands beside what.
 
 Each study keeps its own control and its own seeds. Numbers of different tasks stand in one table
-and are not ranked. Where the same arm was run twice, on the same data, the runs are compared seed
+and are not ranked. Arms of one name and recipe that ran twice, on the same data, are compared seed
 by seed.
 """
 
@@ -14,9 +14,10 @@ from bionet._core.files import write_whole
 from bionet.studies import cells
 from bionet.studies.arm_results import COSTS, ArmResults
 from bionet.studies.figures import draw_heat_map
-from bionet.studies.loading import StudyFile
-from bionet.studies.report import FIGURES, found_at, tasks_of
+from bionet.studies.loading import FILE, StudyFile
+from bionet.studies.report import FIGURES, found_at, left_out, tasks_of
 from bionet.studies.sections import Task
+from bionet.studies.standing import Standing
 from bionet.studies.statistics import LEAST, mean, paired
 
 COMPARISON = "compare.md"
@@ -34,23 +35,21 @@ def compare(paths: Sequence[str | Path], out: str | Path | None = None) -> str:
         The table, as Markdown.
 
     Raises:
-        ValueError: there is no study at a path, its results are those of another one, or there
-            are fewer than two seeds.
+        ValueError: there is no study at a path, its results are those of another one, there are
+            fewer than two seeds, or a path comes twice.
         OSError: the files cannot be written.
 
     Example:
         >>> from bionet.studies.compare import compare
         >>> print(compare(["research/studies/a", "research/studies/b"]))  # doctest: +SKIP
     """
-    found, notes = [], []
-    for path in paths:
-        file, standing = found_at(path)
-        found.append((file, tasks_of(standing)))
-        notes += _notes(file, standing.missing, standing.stale, standing.read.told())
+    found = [found_at(path) for path in paths]
     labels = _labels([file for file, _ in found])
-    labelled = [
-        (label, task) for label, (_, tasks) in zip(labels, found, strict=True) for task in tasks
-    ]
+    labelled, notes = [], []
+    for label, (_, standing) in zip(labels, found, strict=True):
+        tasks = tasks_of(standing)
+        labelled += [(label, task) for task in tasks]
+        notes += _notes(label, standing, tasks)
     parts = ["# Studies side by side", _table(labelled), _runs(labelled)]
     if out is not None:
         parts += _drawn(labelled, Path(out))
@@ -95,7 +94,7 @@ def _over(task: Task, arm: ArmResults, control: ArmResults | None) -> str:
 
 
 def _runs(labelled: Sequence[tuple[str, Task]]) -> str:
-    """The same arm in several studies, seed by seed."""
+    """Arms of one name in several studies, seed by seed."""
     rows = []
     first: dict[tuple[str, str, str, str], tuple[str, ArmResults]] = {}
     for label, task in labelled:
@@ -107,13 +106,18 @@ def _runs(labelled: Sequence[tuple[str, Task]]) -> str:
                 continue
             found = paired(values, others, lower=task.lower)
             ahead = cells.standing(found, lower=task.lower)
-            rows.append([f"`{arm.name}`", task.name, label, there,
+            alike = "alike" if arm.config == other.config else "not alike"
+            rows.append([f"`{arm.name}`", task.name, label, there, alike,
                          cells.gap(found.difference, task.share), cells.wins(found),
                          ahead])  # fmt: skip
     if not rows:
         return ""
-    header = ["arm", "data", "in", "less in", "difference", "seeds ahead", "by its interval"]
-    return "The same arm on the same seeds:\n\n" + cells.table(header, rows, text=4)
+    header = ["arm", "data", "in", "less in", "set up", "difference", "seeds ahead",
+              "by its interval"]  # fmt: skip
+    return (
+        "Arms of one name and recipe on the same seeds. Where they are not set up alike, in values "
+        "or in budget, that is in the difference too.\n\n" + cells.table(header, rows, text=5)
+    )
 
 
 def _drawn(labelled: Sequence[tuple[str, Task]], out: Path) -> list[str]:
@@ -128,18 +132,27 @@ def _drawn(labelled: Sequence[tuple[str, Task]], out: Path) -> list[str]:
 
 
 def _labels(files: Sequence[StudyFile]) -> list[str]:
-    """The names of studies, with their directories where a name comes twice."""
+    """The names of studies; where one comes twice, with as much of their places as parts them."""
+    places = [file.directory if file.path.name == FILE else file.path for file in files]
+    for place in places:
+        if places.count(place) > 1:
+            raise ValueError(f"The study at '{place}' comes twice. Give each path once.")
     names = [file.study.name for file in files]
-    return [
-        name if names.count(name) == 1 else f"{name} in {file.directory.name}"
-        for name, file in zip(names, files, strict=True)
-    ]
+    labels, depth = names, 0
+    while len(set(labels)) < len(labels):
+        depth += 1
+        labels = [
+            name if names.count(name) == 1 else f"{name} in {'/'.join(place.parts[-depth:])}"
+            for name, place in zip(names, places, strict=True)
+        ]
+    return labels
 
 
-def _notes(file: StudyFile, missing: int, stale: int, corrupted: str) -> list[str]:
-    told = []
-    if missing:
-        told.append(f"{file.study.name}: {missing} trials have no line yet.")
-    if stale:
-        told.append(f"{file.study.name}: {stale} lines are of other configurations than now.")
-    return told + ([f"{file.study.name}: {corrupted}"] if corrupted else [])
+def _notes(label: str, found: Standing, tasks: Sequence[Task]) -> list[str]:
+    """What is not in the tables."""
+    told = [f"arm `{name}` is left out: {why}." for name, why in left_out(found, tasks).items()]
+    if found.missing:
+        trials = "1 trial has" if found.missing == 1 else f"{found.missing} trials have"
+        told.append(f"{trials} no line yet.")
+    told += [each for each in (found.stale_told(), found.read.told()) if each]
+    return [f"{label}: {each}" for each in told]

@@ -22,8 +22,10 @@ from bionet.studies.statistics import mean
 
 def draw_results(task: Task, path: Path) -> Path:
     """Each seed of each arm, with means and intervals."""
+    control = "; in grey, the control's" if any(arm.control for arm in task.arms) else ""
     plot_results(_reached(task), xlabel=f"{task.metric} on the test split", share=task.share,
-                 title=f"{_title(task)}: each seed, mean and interval", path=path)  # fmt: skip
+                 title=f"{_title(task)}: each seed, mean and 95 % interval{control}",
+                 path=path)  # fmt: skip
     return path
 
 
@@ -41,7 +43,7 @@ def draw_curves(task: Task, cost: str, path: Path) -> Path | None:
         return None
     xlabel = COSTS.get(cost, cost)
     plot_curves(curves, ylabel=f"{task.metric} on validation data", xlabel=xlabel,
-                share=task.share, lower=task.lower, title=f"{_title(task)}: mean and interval",
+                share=task.share, lower=task.lower, title=f"{_title(task)}: mean and 95 % interval",
                 path=path)  # fmt: skip
     return path
 
@@ -110,7 +112,8 @@ def _rows(arms: Sequence[tuple[str, Task, ArmResults]]) -> list[str]:
     left = list(range(len(arms)))
     for name in names:
         told = {n: name(arms[n][0], arms[n][2]) for n in left}
-        counts = Counter((told[n], _column(arms[n][2])) for n in left)
+        every = [told.get(n, rows[n]) for n in range(len(arms))]
+        counts = Counter((row, _column(arm)) for row, (*_, arm) in zip(every, arms, strict=True))
         doubled = {told[n] for n in left if counts[told[n], _column(arms[n][2])] > 1}
         for n in left:
             rows[n] = told[n]

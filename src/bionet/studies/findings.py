@@ -2,7 +2,8 @@
 
 It is made of the studies' own pages and nothing is added: from each README.md the title, the
 paragraphs that begin with **Question.** and **Answer.** or **Verdict.**, and the command under
-**Reproduce.** or **Run it.**; from report.md, where there is one, its tables of results.
+**Reproduce.** or **Run it.**; from report.md, where there is one, its tables of results. A study
+of several parts has a report in the directory of each.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from bionet._core.files import write_whole
 
 FILE = "FINDINGS.md"
+REPORT = "report.md"
 STUDIES = "studies"
 ANSWERS = ("Answer", "Verdict")
 COMMANDS = ("Reproduce", "Run it")
@@ -65,7 +67,8 @@ def _section(study: Path, prefix: str) -> str:
     answer = _paragraph(text, ANSWERS) or OPEN
     parts = [f"## [{title[1].strip()}]({link}README.md)", f"**Question.** {question}"]
     parts.append(f"**Answer.** {answer}")
-    parts += _tables(study / "report.md", link)
+    for report in (study / REPORT, *sorted(study.glob(f"*/{REPORT}"))):
+        parts += _tables(report, link, report.relative_to(study))
     command = _command(text)
     parts += [f"**Reproduce.** `{command}`"] if command else []
     return "\n\n".join(_linked(part, link) if part[0] == "*" else part for part in parts)
@@ -89,8 +92,8 @@ def _command(text: str) -> str:
     return ""
 
 
-def _tables(report: Path, link: str) -> list[str]:
-    """The tables of results of a report, under what they are of."""
+def _tables(report: Path, link: str, place: Path) -> list[str]:
+    """The tables of results of a report, under what they are of: its part, and the data."""
     if not report.is_file():
         return []
     found = re.findall(
@@ -98,7 +101,9 @@ def _tables(report: Path, link: str) -> list[str]:
         report.read_text("utf-8"),
         re.MULTILINE,
     )
-    told = f"Means over seeds on the test split, with 95 % intervals ([report]({link}report.md))"
+    part = f"Part `{place.parent.name}`: means" if place.parent.name else "Means"
+    where = f"[report]({link}{place.as_posix()})"
+    told = f"{part} over seeds on the test split, with 95 % intervals ({where})"
     return [f"{told}{f', on {task}' if task else ''}:\n\n{table.strip()}" for task, table in found]
 
 

@@ -23,7 +23,14 @@ from bionet.studies.budget import (
     paced,
 )
 from bionet.studies.configuration import rebuilt
-from bionet.studies.gauges import CompileClock, Memory, Meter, compile_clock, surroundings
+from bionet.studies.gauges import (
+    CompileClock,
+    Memory,
+    Meter,
+    compile_clock,
+    give_back_memory,
+    surroundings,
+)
 from bionet.studies.protocol import Budget
 from bionet.studies.trial import Trial, short_hash
 from bionet.training.fit import fit
@@ -89,6 +96,7 @@ def _make_room(trial: Trial) -> None:
         jax.clear_caches()
     _LAST[:] = [now]
     gc.collect()
+    give_back_memory()
 
 
 @final

@@ -25,12 +25,12 @@ from bionet.studies.figures import (
     draw_results,
 )
 from bionet.studies.loading import FILE, StudyFile, load_study
-from bionet.studies.protocol import Study
+from bionet.studies.protocol import Budget, Study
 from bionet.studies.runner import tuned
 from bionet.studies.sections import Task
 from bionet.studies.standing import Standing, standing
 from bionet.studies.statistics import LEAST
-from bionet.studies.store import read_results
+from bionet.studies.store import Line, read_results
 
 REPORT = "report.md"
 FIGURES = "figures"
@@ -86,18 +86,18 @@ def tasks_of(found: Standing) -> list[Task]:
         ValueError: there is no such arm.
     """
     study, tasks = found.study, {}
-    unready = {name: told for name in found.arms if (told := _untuned(found, name))}
-    lines = [line for name, arm in found.arms.items() if name not in unready for line in arm.done]
-    for arm in arm_results(lines):
+    for arm in arm_results(found.lines):
         metrics = study.metrics or (arm.metric,)
         if len(arm.values(metrics[0])) >= LEAST:
             tasks.setdefault((arm.task, metrics), []).append(arm)
     if not tasks:
+        unready = {name: arm.unready for name, arm in found.arms.items() if arm.unready}
         untuned = ", ".join(f"{name} ({told})" for name, told in unready.items())
         raise ValueError(
             f"No arm of study {study.name!r} has results of {LEAST} seeds yet, and a report needs "
             "them: one number has no interval. Run more of it with `bionet study run`"
             + (f"; arms that are not tuned yet do not count: {untuned}." if untuned else ".")
+            + (f" {found.stale_told()}" if found.retuned else "")
         )
     return [
         Task(name, metrics, tuple(arms), _control(arms, study), _among(arms, study.against))
@@ -114,12 +114,21 @@ def command(file: StudyFile, action: str) -> str:
     return f"bionet study {action} {place.name}"
 
 
-def _untuned(found: Standing, name: str) -> str:
-    """How far the tuning of an arm has come, where it is not finished; its results do not count."""
+def left_out(found: Standing, tasks: Sequence[Task]) -> dict[str, str]:
+    """The arms without a row in any table, and why."""
+    counted = {arm.name for task in tasks for arm in task.arms}
+    return {name: _why(found, name) for name in found.arms if name not in counted}
+
+
+def _why(found: Standing, name: str) -> str:
+    """Why an arm has no interval."""
     arm = found.arms[name]
-    if len(arm.tuning) >= arm.tuning_trials:
-        return ""
-    return f"{len(arm.tuning)} of {arm.tuning_trials} tuning trials"
+    if arm.unready:
+        return f"{arm.unready}, so its results do not count yet"
+    metrics = found.study.metrics
+    values = [len(each.values((*metrics, each.metric)[0])) for each in arm_results(arm.done)]
+    count = sum(values)
+    return f"values of {count} seed{'' if count == 1 else 's'}, so it has no interval"
 
 
 def _control(arms: Sequence[ArmResults], study: Study) -> str | None:
@@ -136,7 +145,7 @@ def _parts(
     file: StudyFile, found: Standing, tasks: Sequence[Task], thresholds: Sequence[float],
     tune: int | None,
 ) -> list[str]:  # fmt: skip
-    parts = [_head(file, found), "## Protocol", _protocol(found.study, tasks)]
+    parts = [_head(file, found.study, tasks), "## Protocol", _protocol(found.study, tasks)]
     for task in tasks:
         parts += _task(file.directory, task, len(tasks) > 1, thresholds)
     if len({task.metric for task in tasks}) == 1:
@@ -145,15 +154,15 @@ def _parts(
         shown = _shown(heat, "method by application")
         parts += ["## Method by application", shown] if shown else []
     parts += ["## Settings", sections.settings([arm for task in tasks for arm in task.arms])]
-    parts += ["## What is not counted", _left_out(file, found, tasks)]
-    parts += ["## Reproduce", _reproduce(file, found, thresholds, tune)]
+    parts += ["## What is not counted", _not_counted(file, found, tasks)]
+    parts += ["## Reproduce", _reproduce(file, tasks, thresholds, tune)]
     return parts
 
 
-def _head(file: StudyFile, found: Standing) -> str:
-    count = len(found.lines)
+def _head(file: StudyFile, study: Study, tasks: Sequence[Task]) -> str:
+    count = len(_lines(tasks))
     return (
-        f"# Report: {found.study.name}\n\n> {words(found.study.question)}\n\n"
+        f"# Report: {study.name}\n\n> {words(study.question)}\n\n"
         f"Written by `{command(file, 'report')}` from {count} lines of `{file.results.name}`. "
         "Every number here follows from them; change nothing by hand."
     )
@@ -162,20 +171,26 @@ def _head(file: StudyFile, found: Standing) -> str:
 def _protocol(study: Study, tasks: Sequence[Task]) -> str:
     tuning = "none"
     if study.tuning is not None:
-        trials = study.tuning.trials
-        tuning = f"{trials} trials per arm, on the validation split, with seed {study.tuning.seed}"
+        trials, seed = study.tuning.trials, study.tuning.seed
+        each = "" if study.tuning.budget is None else f" of {_amount(study.tuning.budget)}"
+        tuning = f"{trials} trials per arm{each}, on the validation split, with seed {seed}"
     lines = {
         "Data": ", ".join(dict.fromkeys(task.name for task in tasks)),
         "Arms": ", ".join(f"`{name}`" for name in study.arms),
         "Seeds": ", ".join(map(str, study.seeds)),
-        "Budget of each arm": f"{study.budget.amount:,g} {study.budget.unit}",
+        "Budget of each arm": _amount(study.budget),
         "Tuning": tuning,
-        "Metric": ", ".join(dict.fromkeys(task.metric for task in tasks))
+        "Metric": ", ".join(dict.fromkeys(name for task in tasks for name in task.metrics))
         + ", after the last epoch",
         "Frozen control": f"`{study.control}`" if study.control else "none",
         "Compared with": f"`{study.against}`" if study.against else "nothing in particular",
     }
     return "\n".join(f"- **{name}:** {told}" for name, told in lines.items())
+
+
+def _amount(budget: Budget) -> str:
+    amount = int(budget.amount) if budget.amount == int(budget.amount) else budget.amount
+    return f"{amount:,} {budget.unit}"
 
 
 def _task(directory: Path, task: Task, named: bool, thresholds: Sequence[float]) -> list[str]:
@@ -186,10 +201,12 @@ def _task(directory: Path, task: Task, named: bool, thresholds: Sequence[float])
     parts = [f"## Results{on}", sections.results(task)]
     shown = draw_results(task, place / f"{prefix}results.svg")
     parts.append(_shown(shown, f"{where}: each seed, mean and interval of each arm"))
-    if task.against is not None:
-        parts += [f"## Against `{task.against}`{on}", sections.differences(task, task.against)]
-    if task.control not in (None, task.against):
-        parts += [f"## Over the frozen control{on}", sections.differences(task, str(task.control))]
+    others = {f"## Against `{task.against}`{on}": task.against}
+    if task.control != task.against:
+        others[f"## Over the frozen control{on}"] = task.control
+    for title, other in others.items():
+        table = "" if other is None else sections.differences(task, other)
+        parts += [title, table] if table else []
     parts += [f"## What it costs{on}", sections.costs(task)]
     parts.append(_shown(draw_front(task, place / f"{prefix}front.svg"), f"{where} over cost"))
     for cost in curve_costs(task):
@@ -204,35 +221,34 @@ def _shown(path: Path | None, told: str) -> str:
     return "" if path is None else f"![{told}]({FIGURES}/{path.name})"
 
 
-def _left_out(file: StudyFile, found: Standing, tasks: Sequence[Task]) -> str:
+def _not_counted(file: StudyFile, found: Standing, tasks: Sequence[Task]) -> str:
     """Whatever a reader would miss."""
     failures = _failures(file.directory / "failures.jsonl")
-    counted = {arm.name for task in tasks for arm in task.arms}
     told = [f"{each}: skipped" for each in found.read.corrupted]
-    if found.stale:
-        told.append(f"lines of other configurations than the study has now: {found.stale}")
+    told += [found.stale_told().removesuffix(".")] if found.stale else []
+    out = left_out(found, tasks)
+    others = found.study.control, found.study.against
     for name, arm in found.arms.items():
-        if _untuned(found, name):
-            told.append(f"arm `{name}`: {_untuned(found, name)}, so its results do not count yet")
-            continue
-        if name not in counted:
-            told.append(f"arm `{name}`: values of {len(arm.done)} seeds, so it has no interval")
-        for trial in arm.missing:
+        if name in out:
+            role = ", and nothing can be compared with it" if name in others else ""
+            told.append(f"arm `{name}`: {out[name]}{role}")
+        for trial in () if arm.unready else arm.missing:
             why = failures.get(trial.hash, "not run yet")
             told.append(f"arm `{name}`, seed {trial.seed}: {words(why)}")
-    for task in tasks:
-        for arm in task.arms:
-            without = arm.without(task.metric)
-            told += [f"arm `{arm.name}`, seed {seed}: no {task.metric}" for seed in without]
+    for arm in arm_results(found.lines):
+        for metric in found.study.metrics or (arm.metric,):
+            without = arm.without(metric)
+            told += [f"arm `{arm.name}`, seed {seed}: no {metric}" for seed in without]
     if not told:
         return "Nothing: every trial has its line, and every line was counted."
-    return f"{len(told)} in all:\n\n" + "\n".join(f"- {each}" for each in told)
+    count = "1 entry" if len(told) == 1 else f"{len(told)} entries"
+    return f"{count}:\n\n" + "\n".join(f"- {each}" for each in told)
 
 
 def _failures(path: Path) -> dict[str, str]:
     """What went wrong last, by trial."""
     found = {}
-    for raw in path.read_text("utf-8").splitlines() if path.exists() else ():
+    for raw in path.read_bytes().split(b"\n") if path.exists() else ():
         try:
             line = json.loads(raw)
         except ValueError:
@@ -243,11 +259,11 @@ def _failures(path: Path) -> dict[str, str]:
 
 
 def _reproduce(
-    file: StudyFile, found: Standing, thresholds: Sequence[float], tune: int | None
+    file: StudyFile, tasks: Sequence[Task], thresholds: Sequence[float], tune: int | None
 ) -> str:
     options = "" if tune is None else f" --tune {tune}"
-    report = options + "".join(f" --threshold {level:g}" for level in thresholds)
-    lines = found.lines
+    report = options + "".join(f" --threshold {float(level)!r}" for level in thresholds)
+    lines = _lines(tasks)
     commits = _several([_commit(line["commit"]) for line in lines if line.get("commit")])
     devices = _several([line["device"] for line in lines if line.get("device")])
     versions = _several([_versions(line) for line in lines if line.get("versions")])
@@ -255,6 +271,11 @@ def _reproduce(
         f"```sh\n{command(file, 'run')}{options}\n{command(file, 'report')}{report}\n```\n\n"
         f"The lines were taken with {versions}, on {devices}, at commit {commits}."
     )
+
+
+def _lines(tasks: Sequence[Task]) -> list[Line]:
+    """The lines of the arms that count."""
+    return [line for task in tasks for arm in task.arms for line in arm.lines]
 
 
 def _commit(name: str) -> str:

@@ -75,7 +75,8 @@ def results(task: Task) -> str:
     ]
     return (
         "Means over seeds on the test split after the last epoch, with 95 % bootstrap intervals. "
-        f"The interquartile mean leaves out the lowest and the highest quarter of the seeds.\n\n"
+        "The interquartile mean leaves out the lowest and the highest quarter of the seeds, in "
+        "whole seeds, rounded down.\n\n"
         f"{cells.table(header, rows)}\n\n{_trust(task)}"
     )
 
@@ -97,6 +98,8 @@ def differences(task: Task, other: str) -> str:
         ahead = cells.standing(found, lower=task.lower)
         rows.append([f"`{arm.name}`", cells.gap(found.difference, task.share), cells.wins(found),
                      ahead])  # fmt: skip
+    if not rows:
+        return ""
     unit = "points" if task.share else task.metric
     header = ["arm", f"difference, {unit}", "seeds ahead", "by its interval"]
     return (
@@ -122,8 +125,9 @@ def costs(task: Task) -> str:
     return (
         "Means over seeds, with an interval where seeds differ. Evaluations are passes of a "
         "network over a batch; seconds are those of training, without compiling; memory is that of "
-        "the whole process, libraries included. An arm is unbeaten at its cost where no other has "
-        "at least its mean for at most its cost.\n\n" + cells.table(header, rows)
+        "the whole process, with libraries and with what trials before have left in it. An arm is "
+        f"unbeaten at its cost where no other has at {'most' if task.lower else 'least'} its mean "
+        "for at most its cost.\n\n" + cells.table(header, rows)
     )
 
 
@@ -174,16 +178,17 @@ def reaching(task: Task, given: Sequence[float] = ()) -> str:
             found = [
                 reach(arm.curves(task.metric, cost), level, lower=task.lower) for cost in costs
             ]
-            seeds = f"{found[0].reached} of {found[0].seeds}"
+            most = max(found, key=lambda each: each.seeds)  # a cost may be missing
+            seeds = f"{most.reached} of {most.seeds}" if most.seeds else "no curve"
             told = cells.number(level, task.share)
             rows.append([told, f"`{arm.name}`", seeds, *map(cells.reached, found)])
     told = "; ".join(f"{cells.number(level, task.share)}: {why}" for level, why in levels.items())
     header = [f"threshold{', %' if task.share else ''}", "arm", "seeds that reach it", *costs]
     return (
         f"What was spent when an epoch first ended at a threshold of {task.metric} on validation "
-        "data: the median over all seeds, where a seed that never reaches it counts as more than "
-        f"any other, and the range of those that do. Thresholds: {told}.\n\n"
-        + cells.table(header, rows)
+        "data: the median over all seeds with a curve, where one that never reaches it counts as "
+        f"more than any other, and the range of those that do. Thresholds: {told}.\n\n"
+        + cells.table(header, rows, text=2)
     )
 
 

@@ -6,6 +6,8 @@ has is stale: it stays in the file, and no report counts it.
 
 from __future__ import annotations
 
+import dataclasses
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,15 +29,19 @@ class ArmStanding:
     Attributes:
         tuning: the lines of its tuning trials, in their order.
         tuning_trials: how many there will be.
-        done: the lines of its final trials, in the order of the seeds.
+        done: the lines of its final trials, in the order of the seeds; none before the tuning has
+            chosen what they are.
         missing: the final trials without a line; all of them, as far as they are known, while
             the arm is being tuned.
+        unready: why no final line can count yet: how far the tuning has come, or that all of it
+            diverged. Empty where nothing stands in the way.
     """
 
     tuning: tuple[Line, ...]
     tuning_trials: int
     done: tuple[Line, ...]
     missing: tuple[Trial, ...]
+    unready: str = ""
 
 
 @final
@@ -48,12 +54,14 @@ class Standing:
         arms: by name, in the order of the study.
         stale: lines of other configurations than the study has now.
         read: what the file of results holds.
+        retuned: how many of the stale lines follow from another number of tuning trials per arm.
     """
 
     study: Study
     arms: dict[str, ArmStanding]
     stale: int
     read: Read
+    retuned: int = 0
 
     @property
     def lines(self) -> list[Line]:
@@ -64,6 +72,22 @@ class Standing:
     def missing(self) -> int:
         """How many final trials have no line."""
         return sum(len(arm.missing) for arm in self.arms.values())
+
+    def stale_told(self) -> str:
+        """A sentence or two on the stale lines; empty where there is none."""
+        if not self.stale:
+            return ""
+        lines = "1 line is" if self.stale == 1 else f"{self.stale} lines are"
+        told = f"{lines} of other configurations than the study has now, and not counted."
+        if not self.retuned or self.study.tuning is None:
+            return told
+        which = f"{self.retuned} of them {'is' if self.retuned == 1 else 'are'}"
+        which = "It is" if self.stale == 1 else which
+        return (
+            f"{told} {which} of another number of tuning trials per arm than the "
+            f"{self.study.tuning.trials} that count here: write that number into the study, or "
+            "give it to status and report, as --tune."
+        )
 
 
 def standing_of(path: str | Path) -> tuple[StudyFile, Standing]:
@@ -81,7 +105,8 @@ def standing(study: Study, read: Read) -> Standing:
     """How far a study has come, by the lines that were read."""
     arms = {name: _arm(study, name, read.lines) for name in study.arms}
     used = sum(len(arm.tuning) + len(arm.done) for arm in arms.values())
-    return Standing(study, arms, len(read.lines) - used, read)
+    retuned = sum(_retuned(study, name, arm, read.lines) for name, arm in arms.items())
+    return Standing(study, arms, len(read.lines) - used, read, retuned)
 
 
 def _arm(study: Study, arm: str, lines: Sequence[Line]) -> ArmStanding:
@@ -91,9 +116,29 @@ def _arm(study: Study, arm: str, lines: Sequence[Line]) -> ArmStanding:
     change = chosen(tuning) if tuned else None
     finished = {line["trial"]: line for line in lines if line["stage"] == "final"}
     trials = final_trials(study, arm, change)
+    if len(tuning) < count:
+        unready = f"{len(tuning)} of {count} tuning trials"
+        return ArmStanding(tuple(tuning), count, (), tuple(trials), unready)
+    if tuned and change is None:
+        return ArmStanding(tuple(tuning), count, (), tuple(trials), "every tuning trial diverged")
     return ArmStanding(
         tuple(tuning),
         count,
         tuple(finished[trial.hash] for trial in trials if trial.hash in finished),
         tuple(trial for trial in trials if trial.hash not in finished),
     )
+
+
+def _retuned(study: Study, arm: str, found: ArmStanding, lines: Sequence[Line]) -> int:
+    """How many lines of an arm would count with as many tuning trials as have lines."""
+    if study.tuning is None or arm not in study.tuned:
+        return 0
+    tuning = dataclasses.replace(study.tuning, trials=sys.maxsize)
+    every = tuning_lines(dataclasses.replace(study, tuning=tuning), arm, lines)
+    change = chosen(every)
+    if len(every) == found.tuning_trials or change is None:
+        return len(every) - len(found.tuning)
+    counted = {line["trial"] for line in found.done}
+    others = {trial.hash for trial in final_trials(study, arm, change)} - counted
+    finals = sum(line["stage"] == "final" and line["trial"] in others for line in lines)
+    return len(every) - len(found.tuning) + finals

@@ -59,7 +59,7 @@ _SPECS = (
         references=(BADALOTTI_2025,),
         datasets=("prototypes",),
         expected=(
-            Band("accuracy", 0.957, 0.972, 5, "research/studies/first-recipes", "prototypes"),
+            Band("accuracy", 0.957, 0.973, 5, "research/studies/first-recipes", "prototypes"),
         ),
     ),
     RecipeSpec(

@@ -56,6 +56,26 @@ def test_many_arms_have_a_picture_each_beside_all_the_others():
     assert figure.get_suptitle() == "nine"
 
 
+def test_the_lowest_picture_of_each_column_tells_its_costs():
+    figure = draw(*(curve(f"arm-{n}", 0.8 + 0.01 * n) for n in range(8)))
+    panels = [ax for ax in figure.axes if ax.get_visible()]
+    told = [ax.xaxis.get_tick_params()["labelbottom"] for ax in panels]
+    assert told == [False] * 5 + [True] * 3
+
+
+def test_long_names_lose_their_middle():
+    long = "a-name-that-goes-on-and-on-until-it-is-as-long-as-no-other"
+    (ax,) = draw(curve(long)).axes
+    assert ax.texts[0].get_text() == "a-name-that-goes-…s-long-as-no-other  90.0%"
+    figure = draw(curve(long), *(curve(f"arm-{n}") for n in range(9)))
+    assert figure.axes[0].get_title(loc="left") == "a-name-that…-as-no-other  90.0%"
+
+
+def test_costs_of_millions_are_told_in_full():
+    (ax,) = draw(curve("a", x=(1e6, 2e6, 3e6))).axes
+    assert ax.xaxis.get_major_formatter()(1_500_000, 0) == "1,500,000"
+
+
 def test_costs_far_apart_are_drawn_on_a_logarithmic_axis():
     (near,) = draw(curve("a"), curve("b", x=(2, 3, 4))).axes
     (far,) = draw(curve("a"), curve("b", x=(100, 200, 300))).axes

@@ -22,6 +22,14 @@ def test_each_seed_mean_and_interval_is_drawn():
     assert ax.patches[0].get_x() == 0.74  # the control's interval behind all arms
 
 
+def test_long_names_leave_room_for_the_picture():
+    long = Reached("so-" * 30 + "on", 0.9, 0.88, 0.92)
+    (ax,) = plot_results([long], xlabel="accuracy").axes
+    assert len(ax.get_yticklabels()[0].get_text()) == 36
+    (ax,) = plot_front([long], [Cost("seconds", SPENT[:1])], ylabel="accuracy").axes
+    assert len(ax.figure.legends[0].get_texts()[0].get_text()) == 36
+
+
 def test_other_numbers_are_no_per_cents():
     (ax,) = plot_results([Reached("a", 1.984, 1.8, 2.1)], xlabel="loss", share=False).axes
     assert ax.texts[0].get_text() == "1.98  [1.8, 2.1]"
@@ -39,6 +47,7 @@ def test_the_front_joins_those_that_nothing_beats():
     assert list(points) == ["local", "es", "frozen"]
     assert list(points["frozen"].get_xdata()) == []  # its cost is not known
     assert points["es"].get_color() == COLOURS[1]
+    assert points["local"].get_zorder() > points["frozen"].get_zorder()  # nothing hides it
     assert first.figure.legends[0].get_texts()[2].get_text() == "frozen"
 
 

@@ -11,6 +11,7 @@ def test_numbers_and_intervals():
     found = Interval(0.96571, 0.957, 0.97124, 5)
     assert cells.interval(found, True) == "96.57 [95.70, 97.12]"
     assert cells.interval(found, False) == "0.9657 [0.957, 0.9712]"
+    assert cells.number(123_456.7, False) == "123,457"
     assert cells.gap(Interval(0.029, -0.00001, 0.031, 5), True) == "+2.90 [+0.00, +3.10]"
     assert cells.gap(Interval(-1.5, -2.25, 0.0, 5), False) == "-1.5 [-2.25, +0]"
 
@@ -33,6 +34,7 @@ def test_which_way_a_difference_goes():
         ([6_397_952.0] * 3, "6,397,952"),
         ([100.0, 200.0], "150 [100, 200]"),
         ([0.0, 0.0], "0"),
+        ([577.1, 577.2], "577"),
     ],
 )
 def test_costs(values, told):
@@ -43,6 +45,7 @@ def test_costs(values, told):
     ("found", "told"),
     [
         (Reach(math.inf, math.inf, math.inf, 0, 5), "never"),
+        (Reach(math.inf, math.inf, math.inf, 0, 0), "not measured"),
         (Reach(math.inf, 10.0, 20.0, 2, 5), "half or more never (10 to 20)"),
         (Reach(math.inf, 10.0, 10.0, 1, 5), "half or more never (10)"),
         (Reach(20.0, 10.0, 30.0, 5, 5), "20 (10 to 30)"),

@@ -58,15 +58,29 @@ def test_one_table_over_studies(add):
     assert (frozen[4], frozen[8]) == ("frozen control", "the control")
     (dfa,) = rows(text, "second", "classification", "digits", "`dfa`")
     assert (dfa[5], dfa[8]) == ("2", "no control")
-    assert "The same arm" not in text
+    assert "on the same seeds" not in text
     assert "best" not in text
 
 
 def test_two_runs_of_one_study_are_compared_seed_by_seed(add):
     text = compare([add("a", STUDY, 0.9), add("b", STUDY, 0.8)])
     (row,) = rows(text, "`local`")
-    assert row[1:] == ["prototypes", "first in b", "first in a", "-10.00 [-10.00, -10.00]",
-                       "0 of 3", "behind"]  # fmt: skip
+    assert row[1:] == ["prototypes", "first in b", "first in a", "alike",
+                       "-10.00 [-10.00, -10.00]", "0 of 3", "behind"]  # fmt: skip
+
+
+def test_arms_of_one_name_that_are_set_up_differently_say_so(add):
+    longer = dataclasses.replace(STUDY, name="longer", budget=Budget(2))
+    text = compare([add("a", STUDY, 0.9), add("b", longer, 0.8)])
+    (row,) = rows(text, "`local`", "prototypes", "longer", "first")
+    assert row[4] == "not alike"
+
+
+def test_runs_in_directories_of_one_name_keep_apart(add, tmp_path):
+    for name in ("x", "y"):
+        (tmp_path / name).mkdir()
+    text = compare([add("x/run", STUDY, 0.9), add("y/run", STUDY, 0.8)])
+    assert len(rows(text, "first in x/run")) == len(rows(text, "first in y/run")) == 2
 
 
 def test_table_and_heat_map_are_written(add, tmp_path):
@@ -87,11 +101,22 @@ def test_what_is_missing_or_corrupted_is_told(add):
     text = (path / "results.jsonl").read_text()
     (path / "results.jsonl").write_text("nonsense\n" + text.split("\n", 1)[1])
     text = compare([path])
-    assert "- first: 1 trials have no line yet." in text
+    assert "- first: 1 trial has no line yet." in text
     assert "- first: 1 line was skipped: line 1 of results.jsonl is no JSON." in text
 
 
+def test_arms_that_are_left_out_are_named(add):
+    path = add("a", STUDY, 0.9)
+    lines = (path / "results.jsonl").read_text().splitlines()
+    (path / "results.jsonl").write_text("\n".join([*lines[:4], ""]))
+    told = "- first: arm `frozen` is left out: values of 1 seed, so it has no interval."
+    assert told in compare([path])
+
+
 def test_refusals(add, says, tmp_path):
+    again = add("again", STUDY, 0.9)
+    with says(ValueError, f"The study at '{again}' comes twice. Give each path once."):
+        compare([again, again / "study.py"])
     with says(ValueError, "holds results of the study 'stranger', and this study is 'first'"):
         compare([add("a", STUDY, 0.9, name="stranger")])
     with says(ValueError, "one number has no interval"):

@@ -56,5 +56,12 @@ def test_studies_with_the_same_method_have_a_row_each(rows):
     assert found[0] == ["two-phase (a)", "two-phase (b)"]
 
 
+def test_a_name_that_is_another_ones_method_takes_no_cell_away(rows):
+    named = arm("two-phase", "prototypes-hybrid", "prototypes")
+    found = rows(("a", task(LOCAL, named, STRONG)), ("a", task(DIGITS)))
+    assert len(found[0]) == 3
+    assert len(set(found[0])) == 3
+
+
 def test_one_column_is_no_matrix(rows):
     assert rows(("a", task(LOCAL, WEAK))) is None

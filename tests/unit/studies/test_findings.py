@@ -89,6 +89,17 @@ def test_results_of_a_report_are_taken_over(add, tmp_path):
     assert "costs" not in text
 
 
+def test_each_part_of_a_study_has_its_results(add, tmp_path):
+    study = add("one")
+    for part in ("b", "a"):
+        (study / part).mkdir()
+        (study / part / "report.md").write_text(REPORT.replace(" on digits", ""))
+    text = findings(tmp_path)
+    first, second = (f"Part `{part}`: means over seeds on the test split" for part in "ab")
+    assert 0 < text.index(first) < text.index(second)
+    assert "([report](studies/one/a/report.md)):\n\n| arm | seeds |" in text
+
+
 def test_an_answer_that_is_not_there_yet_is_told(add, tmp_path):
     add("b", "# B\n\n**Question.** Is it?\n\n**Run it.**\n\n```sh\npython run.py\n```\n")
     add("a", PAGE.replace("**Verdict.**", "**Answer.** Yes.\n\n**Verdict.**"))

@@ -147,12 +147,12 @@ def test_costs_fronts_and_thresholds(reported):
 
 def test_what_is_not_counted_is_named_and_counted(reported):
     found = section(reported.text, "What is not counted")
-    assert "8 in all:" in found
+    assert "8 entries:" in found
     for told in (
         "line 17 of results.jsonl is no JSON: skipped",
         "line 18 of results.jsonl is no JSON object: skipped",
-        "lines of other configurations than the study has now: 1",
-        "arm `alone`: values of 1 seeds, so it has no interval",
+        "1 line is of other configurations than the study has now, and not counted",
+        "arm `alone`: values of 1 seed, so it has no interval",
         "arm `alone`, seed 1: not run yet",
         "arm `digits-gradient`, seed 2: digits-gradient, seed 2 failed: it \\| diverged",
         "arm `local`, seed 0: no accuracy",
@@ -163,7 +163,7 @@ def test_what_is_not_counted_is_named_and_counted(reported):
 
 def test_head_settings_and_commands(reported):
     assert "# Report: reported\n\n> Does a \\| correction pay?\n" in reported.text
-    assert "from 15 lines of `results.jsonl`" in reported.text
+    assert "from 14 lines of `results.jsonl`" in reported.text
     assert "- **Budget of each arm:** 2 epochs\n" in reported.text
     assert "bionet study run research/reported\nbionet study report research/reported\n" in (
         reported.text
@@ -243,13 +243,48 @@ def test_arms_that_are_not_tuned_yet_do_not_count(tmp_path, unpainted, says):
     told = "arm `local`: 0 of 2 tuning trials, so its results do not count yet"
     assert told in section(text, "What is not counted")
     assert "- **Tuning:** 2 trials per arm, on the validation split, with seed 1000\n" in text
-    with says(ValueError, "hybrid (2 of 5 tuning trials)."):
+    with says(ValueError, "hybrid (2 of 5 tuning trials). 3 lines are of other configurations"):
         write_report(tmp_path, tune=5)
     put(
         tmp_path,
         [lines[0], *(line_of(t, 0.7) for t in final_trials(study, "hybrid", {"lam": 0.1}))],
     )
     assert f"run {tmp_path.name} --tune 1" in write_report(tmp_path, tune=1).read_text()
+
+
+def test_a_large_budget_and_that_of_tuning_are_told_in_full(tmp_path, unpainted):
+    spaces = {"local": {"strength_forward": Uniform(0.5, 1)}}
+    budget = Budget(12_345_678, "evaluations")
+    tuning = Tuning(1, spaces, budget=Budget(0.5, "seconds"))
+    arms = {name: STUDY.arms[name] for name in ("local", "frozen")}
+    study = dataclasses.replace(STUDY, arms=arms, against=None, budget=budget, tuning=tuning)
+    write(tmp_path, study)
+    text = write_report(tmp_path, thresholds=(0.87654321,)).read_text()
+    assert "- **Budget of each arm:** 12,345,678 evaluations\n" in text
+    assert "- **Tuning:** 1 trials per arm of 0.5 seconds, on the validation split" in text
+    assert "- **Metric:** accuracy, loss, after the last epoch\n" in text
+    assert "--threshold 0.87654321\n" in text
+    assert "## Over the frozen control" not in text  # nobody else has a row
+
+
+def test_what_no_table_can_show_is_named(tmp_path, unpainted):
+    arms = {name: STUDY.arms[name] for name in ("local", "hybrid", "frozen")}
+    lines = write(tmp_path, dataclasses.replace(STUDY, arms=arms))
+    for line in lines:
+        if line["arm"] == "hybrid":
+            line["metrics"]["accuracy"] = None
+        if (line["arm"], line["seed"]) == ("local", 2):
+            line["metrics"]["loss"] = None
+    put(tmp_path, lines)
+    (tmp_path / "failures.jsonl").write_bytes(b"\xff\n")
+    text = write_report(tmp_path).read_text()
+    found = section(text, "What is not counted")
+    told = "arm `hybrid`: values of 0 seeds, so it has no interval, and nothing can be compared"
+    assert f"- {told} with it\n" in found
+    assert "- arm `hybrid`, seed 1: no accuracy\n" in found
+    assert "- arm `local`, seed 2: no loss\n" in found
+    assert "## Against" not in text
+    assert "## Over the frozen control" in text
 
 
 @pytest.mark.parametrize("seeds", [(0,), (7,)])

@@ -52,6 +52,7 @@ def test_arms_without_common_seeds_are_not_paired():
     text = sections.differences(task(*arms), "es")
     assert cells(text, "local")[0] == "fewer than two seeds in common"
     assert sections.differences(task(*arms), "nobody") == ""
+    assert sections.differences(task(arms[0]), "local") == ""
 
 
 def test_a_loss_is_better_where_it_is_lower():
@@ -60,6 +61,7 @@ def test_a_loss_is_better_where_it_is_lower():
     text = sections.differences(found, "b")
     assert cells(text, "a") == ["-0.4 [-0.4, -0.4]", "2 of 2", "ahead"]
     assert sections.task_front(found, "evaluations") == ["a"]
+    assert "no other has at most its mean for at most its cost" in sections.costs(found)
     reach = sections.reaching(found, (0.3,))
     assert "| 0.3 | `a` | 2 of 2 | 2 |" in reach
     assert "| 0.3 | `b` | 0 of 2 | never |" in reach
@@ -68,6 +70,11 @@ def test_a_loss_is_better_where_it_is_lower():
 def test_what_was_not_measured_is_told():
     text = sections.costs(task(arm("a", 1, [0.9]), arm("b", 1, [0.8])))
     assert cells(text, "a") == ["1", *["not measured"] * 4, "evaluations"]
+    timed = arm("timed", 1, [0.5, 0.9]).lines
+    timed = [{**line, "curve": [{"seconds": 2.0, "accuracy": 0.9}]} for line in timed]
+    reach = sections.reaching(task(arm("a", 1, [0.9]), ArmResults("timed", tuple(timed))), (0.8,))
+    assert "| 80.00 | `timed` | 2 of 2 | not measured | 2 |" in reach
+    assert "| 80.00 | `a` | 2 of 2 | 1 | not measured |" in reach
     bare = ArmResults("c", tuple({**line, "curve": []} for line in arm("c", 1, [0.5]).lines))
     assert sections.reaching(task(bare)) == ""
     assert sections.equal_costs(task(bare, bare)) == ""
