@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from bionet.interop.plotting import INK, apart, blank_figure, check_drawn, finish, plain_axes
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ DASHES: tuple[Any, ...] = ("-", (0, (6, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 
 ROOM = 36
 """The most letters of a name in a picture, and `NARROW` those above one of four in a row."""
 NARROW = 24
+COARSE = 24
+"""About how many points a grey line has."""
 FAR = 40.0
 """From this ratio of its ends on, an axis is logarithmic."""
 
@@ -176,11 +180,18 @@ def _draw(ax: Axes, curves: Sequence[Curve], chosen: int | None, share: bool) ->
         elif curve.control:
             _stroke(ax, curve, ink(place, curve) | {"linewidth": 0.9, "zorder": 1}, band=False)
         else:
-            _stroke(ax, curve, {"color": GREY, "linewidth": 0.8, "zorder": 1}, band=False)
+            _stroke(ax, _coarse(curve), {"color": GREY, "linewidth": 0.8, "zorder": 1}, band=False)
     if chosen is not None:
         name = shortened(curves[chosen].label, ROOM if len(curves) <= IN_THREES else NARROW)
         named = f"{name}  {told(curves[chosen].mean[-1], share)}"
         ax.set_title(named, fontsize=9, color=INK, loc="left", pad=4)
+
+
+def _coarse(curve: Curve) -> Curve:
+    """A curve with few points, most of them early: of n arms there are n squared such lines."""
+    count = len(curve.x)
+    kept = np.unique(np.geomspace(1, count, COARSE).round().astype(int)) - 1
+    return curve._replace(x=[curve.x[n] for n in kept], mean=[curve.mean[n] for n in kept])
 
 
 def _stroke(ax: Axes, curve: Curve, style: dict[str, Any], band: bool = True) -> None:

@@ -150,7 +150,7 @@ def environment() -> dict[str, str]:
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     chosen = {
         "JAX_COMPILATION_CACHE_DIR": str(home / "bionet" / "compiled"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
     return {name: os.environ.get(name, value) for name, value in chosen.items()}

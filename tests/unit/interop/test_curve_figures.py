@@ -2,7 +2,17 @@ from itertools import pairwise
 
 import pytest
 
-from bionet.interop.curve_figures import COLOURS, CONTROL, GREY, MARKERS, Curve, ink, plot_curves
+from bionet.interop.curve_figures import (
+    COARSE,
+    COLOURS,
+    CONTROL,
+    GREY,
+    MARKERS,
+    TOGETHER,
+    Curve,
+    ink,
+    plot_curves,
+)
 
 
 def curve(label, end=0.9, x=(1, 2, 3), **options):
@@ -107,3 +117,16 @@ def test_nothing_to_draw_is_refused(says):
         draw()
     with says(ValueError, "plot_curves: there is nothing to draw."):
         draw(curve("a"), Curve("b", [], [], [], []))
+
+
+def test_grey_lines_are_coarse_and_keep_both_ends():
+    xs = list(range(1, 101))
+    arms = [Curve(f"arm-{n}", xs, xs, xs, xs) for n in range(TOGETHER + 1)]
+    figure = plot_curves(arms, ylabel="loss", xlabel="epochs", share=False)
+    grey = [line for line in figure.axes[0].lines if line.get_color() == GREY]
+    assert len(grey) == TOGETHER
+    for line in grey:
+        found = list(line.get_xdata())
+        assert (found[0], found[-1]) == (1, 100)
+        assert len(found) <= COARSE
+        assert found[:5] == [1, 2, 3, 4, 5]
