@@ -103,6 +103,25 @@ class Choice:
 Space = Uniform | LogUniform | Whole | Choice
 
 
+def nearest(space: Space, value: Any) -> Any:
+    """The value of a space that is nearest to another one.
+
+    Of a choice it is the value itself, or the first one. What is no number has no nearest one among
+    numbers: it becomes the middle, on a scale of powers where the space has one.
+
+    Example:
+        >>> nearest(Uniform(0.0, 1.0), 3), nearest(Whole(1, 9), None), nearest(Choice(1, 2), 2)
+        (1.0, 5, 2)
+    """
+    if isinstance(space, Choice):
+        return value if value in space.values else space.values[0]
+    powers = isinstance(space, LogUniform) or (isinstance(space, Whole) and space.log)
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or math.isnan(value):
+        value = math.sqrt(space.low * space.high) if powers else (space.low + space.high) / 2
+    value = min(max(value, space.low), space.high)
+    return round(value) if isinstance(space, Whole) else float(value)
+
+
 def _need_order(where: str, low: float, high: float) -> None:
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(f"{where}: needs two finite ends with low < high, got {low} and {high}.")

@@ -1,7 +1,8 @@
 """Equal tuning: the same number of optuna trials for every arm, on validation data alone.
 
-Each arm has its own sequence, in which a trial is drawn by a seeded TPE sampler out of what the
-ones before have reached. So the sequence of an arm is the same whatever ran beside it, on either
+Each arm has its own sequence. It begins with the arm's own values, so that tuning starts from what
+its author thought of; each later trial is drawn by a seeded TPE sampler out of what the ones before
+have reached. So the sequence of an arm is the same whatever ran beside it, on either
 engine, and after any interruption; arms are tuned side by side. Optuna keeps its trials in an
 SQLite file. The lines of the results are what counts: where the file is lost, or holds a trial
 that has no line, it is made again out of the lines.
@@ -16,14 +17,14 @@ from typing import Any, Final, final
 
 from bionet.studies.configuration import config_of
 from bionet.studies.protocol import Study
-from bionet.studies.spaces import Choice, LogUniform, Space, Uniform
+from bionet.studies.spaces import Choice, LogUniform, Space, Uniform, nearest
 from bionet.studies.store import Line
 from bionet.studies.trial import Trial, short_hash
 
 INSTALL = "python -m pip install 'bionet[tune]'"
 FILE = "tuning.sqlite"
 DRAWN: Final = 4
-"""How many trials of an arm are drawn at random before the sampler looks at the others."""
+"""How many trials of an arm there are before the sampler looks at them."""
 
 
 def tuning_id(study: Study, arm: str) -> str:
@@ -35,7 +36,17 @@ def tuning_id(study: Study, arm: str) -> str:
         name: [type(space).__name__, repr(space)] for name, space in tuning.spaces[arm].items()
     }
     config = config_of(study, arm, {}, tuning.budget or study.budget)
-    return short_hash({"arm": arm, "config": config, "spaces": spaces, "seed": tuning.seed})
+    named = {"arm": arm, "config": config, "spaces": spaces, "seed": tuning.seed}
+    return short_hash(named | {"first": own_values(study, arm)})
+
+
+def own_values(study: Study, arm: str) -> dict[str, Any]:
+    """What an arm's first tuning trial takes: its own values, brought into the spaces."""
+    if study.tuning is None:
+        return {}
+    config = config_of(study, arm, {}, study.budget)
+    own = config["config"] | config["options"]
+    return {name: nearest(space, own[name]) for name, space in study.tuning.spaces[arm].items()}
 
 
 def tuning_trial(study: Study, arm: str, number: int, change: Mapping[str, Any]) -> Trial:
@@ -53,14 +64,15 @@ def tuning_lines(study: Study, arm: str, lines: Sequence[Line]) -> list[Line]:
     if study.tuning is None or arm not in study.tuned:
         return []
     wanted = tuning_id(study, arm)
-    found = [
-        line
-        for line in lines
-        if (line["stage"], line["arm"]) == ("tuning", arm)
-        and line.get("config", {}).get("tuning", {}).get("id") == wanted
-        and line["number"] < study.tuning.trials
-    ]
-    return sorted(found, key=lambda line: line["number"])
+    found: dict[int, Line] = {}
+    for line in lines:
+        if (
+            (line["stage"], line["arm"]) == ("tuning", arm)
+            and line.get("config", {}).get("tuning", {}).get("id") == wanted
+            and line["number"] < study.tuning.trials
+        ):
+            found.setdefault(line["number"], line)  # another optuna may have drawn it again
+    return [found[number] for number in sorted(found)]
 
 
 def chosen(lines: Sequence[Line]) -> dict[str, Any] | None:
@@ -124,6 +136,7 @@ class ArmTuning:
         while not self.done:
             number = self._told()
             self._study.sampler = self._sampler(number)
+            self._begin(number)
             self._asked = self._study.ask(self._distributions())
             trial = tuning_trial(self._protocol, self._arm, number, self._asked.params)
             self._asked.set_user_attr("hash", trial.hash)
@@ -131,6 +144,12 @@ class ArmTuning:
                 return trial
             self._note(self._lines[trial.hash])
         return None
+
+    def _begin(self, number: int) -> None:
+        """Puts the arm's own values first, once."""
+        waiting = (self._optuna.trial.TrialState.WAITING,)
+        if number == 0 and not self._study.get_trials(deepcopy=False, states=waiting):
+            self._study.enqueue_trial(own_values(self._protocol, self._arm))
 
     def _note(self, line: Line) -> None:
         state = self._optuna.trial.TrialState

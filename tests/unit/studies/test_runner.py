@@ -144,6 +144,9 @@ def test_every_arm_is_tuned_equally_and_then_runs_with_its_best(study, write, ru
         mine = [line for line in tuning if line["arm"] == arm]
         assert [line["number"] for line in mine] == [*range(5)]
         assert {line["seed"] for line in mine} == {1000}
+        tried = [line["config"]["tuning"]["tried"]["learning_rate"] for line in mine]
+        assert tried[0] == 0.002  # the recipe's own comes first
+        assert len(set(tried)) == 5
         best = max(mine, key=lambda line: line["metrics"]["accuracy"])
         rate = best["config"]["tuning"]["tried"]["learning_rate"]
         final = [each for each in results(path) if (each["stage"], each["arm"]) == ("final", arm)]

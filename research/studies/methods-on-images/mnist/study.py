@@ -1,4 +1,7 @@
-"""Every classification method on MNIST: 400,000 trained weights, a minute each; see ../README.md."""
+"""Every classification method on MNIST: 400,000 trained weights, a minute each.
+
+See ../README.md.
+"""
 
 from typing import Any
 
