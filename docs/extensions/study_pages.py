@@ -73,7 +73,8 @@ def _foot(folder: Path) -> str:
 
 
 def _renamed(path: str) -> str:
-    """A folder's README is its index."""
+    """A folder's README is its index, and what is up there under docs/ is one folder nearer."""
+    path = re.sub(r"^\.\./((?:\.\./)+)docs/", r"\1", path)
     return re.sub(r"(^|/)README\.md$", r"\1index.md", path)
 
 

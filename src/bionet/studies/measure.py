@@ -40,8 +40,9 @@ from bionet.training.restricted import inside
 from bionet.zoo.control import control_of
 from bionet.zoo.recipe import Recipe
 
-POINTS = 100
-"""The most points of a learning curve that a line keeps."""
+POINTS = 50
+"""The most points of a learning curve that a line keeps, and `DIGITS` those of its numbers."""
+DIGITS = 6
 
 Line = dict[str, Any]
 
@@ -199,4 +200,10 @@ def _training_key(seed: int) -> jax.Array:
 def _thinned(curve: list[dict[str, float]]) -> list[dict[str, float]]:
     """At most `POINTS` points, evenly spaced, the last one always among them."""
     every = -(-len(curve) // POINTS) or 1
-    return [point for n, point in enumerate(curve, 1) if n % every == 0 or n == len(curve)]
+    kept = (point for n, point in enumerate(curve, 1) if n % every == 0 or n == len(curve))
+    return [{name: _short(value) for name, value in point.items()} for point in kept]
+
+
+def _short(value: float) -> float:
+    """A number in as many digits as a picture shows; counts stay whole."""
+    return value if isinstance(value, int) else float(f"{value:.{DIGITS}g}")

@@ -123,3 +123,5 @@ def test_a_long_curve_is_thinned_and_keeps_its_end():
     assert kept[-1] == {"epoch": 1233}
     assert _thinned(curve[:POINTS]) == curve[:POINTS]
     assert _thinned([]) == []
+    point = {"epoch": 12345678, "loss": 0.123456789, "seconds": 1234.5678}
+    assert _thinned([point]) == [{"epoch": 12345678, "loss": 0.123457, "seconds": 1234.57}]
