@@ -116,12 +116,20 @@ def _run(options: argparse.Namespace) -> int:
         raise StoppedError(
             "Stopped. Every finished trial is in the results, and the same command goes on."
         ) from None
-    print(f"{outcome.finished} trials were run, {outcome.missing} are missing.")
+    print(_told(outcome.finished, outcome.missing))
+    if not outcome.missing:
+        tune = "" if options.tune is None else f" --tune {options.tune}"
+        print(f"Next: bionet study report {options.paths[0]}{tune}")
     for told in outcome.failed:
         print(told, file=sys.stderr)
     if outcome.failed:
         print("Failures are in failures.jsonl; the same command tries again.", file=sys.stderr)
     return 1 if outcome.failed else 0
+
+
+def _told(finished: int, missing: int) -> str:
+    ran = "1 trial was run" if finished == 1 else f"{finished} trials were run"
+    return f"{ran}, {missing or 'none'} {'is' if missing < 2 else 'are'} missing."
 
 
 def _status(options: argparse.Namespace) -> int:

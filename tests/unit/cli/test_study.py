@@ -33,7 +33,8 @@ def test_a_study_is_run_and_its_status_told(command, path):
     assert (code, err) == (0, "")
     assert "local, seed 1: recall " in out
     assert "[2/2] " in out
-    assert out.endswith("2 trials were run, 0 are missing.\n")
+    ended = "2 trials were run, none is missing.\nNext: bionet study report small\n"
+    assert out.endswith(ended)
     code, out, err = command("study", "status", "small/study.py")
     assert (code, err) == (0, "")
     assert "Does a local rule beat its [frozen] control?" in out
@@ -62,7 +63,7 @@ def test_failures_are_exit_code_1(command, path, monkeypatch):
     monkeypatch.setattr(runner, "run_study", lambda *paths, **options: outcome)
     code, out, err = command("study", "run", "small")
     assert code == 1
-    assert out == "1 trials were run, 3 are missing.\n"
+    assert out == "1 trial was run, 3 are missing.\n"
     assert err.startswith("local, seed 0 failed: ValueError: no.\nFailures are in failures.jsonl")
 
 
