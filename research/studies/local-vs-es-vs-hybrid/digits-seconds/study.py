@@ -18,23 +18,24 @@ STUDY = Study(
         "Digits, at equal seconds."
     ),
     arms={
-        "local": arm(
-            None, {"rate_in": 0.0706, "rate_out": 0.176, "threshold_in": 0.78, "epochs": 350}
-        ),
-        "es": arm("es", learning_rate=0.142, sigma=0.279),
-        "lowrank-es": arm("lowrank-es", population=64, learning_rate=0.218, sigma=0.473),
+        "local": arm(None, {"rate_in": 0.24, "rate_out": 0.34, "threshold_in": 1.4, "epochs": 350}),
+        "es": arm("es", learning_rate=0.254, sigma=0.405),
+        "lowrank-es": arm("lowrank-es", population=64, learning_rate=0.178, sigma=0.219),
         "local-es-raw": arm(
             "local-es",
-            {"rate_in": 0.0746, "rate_out": 0.182, "epochs": 200},
+            {"rate_in": 0.53, "rate_out": 0.755, "epochs": 200},
             normalize=False,
-            lam=0.112,
-            sigma=0.0985,
+            lam=0.179,
+            sigma=0.074,
         ),
         "local-es-normalised": arm(
-            "local-es", {"rate_in": 0.0307, "rate_out": 0.591, "epochs": 200}, lam=2.1, sigma=0.0411
+            "local-es",
+            {"rate_in": 0.0225, "rate_out": 0.0735, "epochs": 200},
+            lam=0.801,
+            sigma=0.0359,
         ),
-        "self-guided-es": arm("self-guided-es", learning_rate=0.0297, sigma=0.109),
-        "backprop": arm("backprop", learning_rate=0.000475, gain=0.512),
+        "self-guided-es": arm("self-guided-es", learning_rate=0.0376, sigma=0.421),
+        "backprop": arm("backprop", learning_rate=0.000332, gain=0.302),
         "frozen": Arm(RECIPE, TASK, control=True),
     },
     seeds=range(10),

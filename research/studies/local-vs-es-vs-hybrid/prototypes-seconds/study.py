@@ -18,15 +18,15 @@ STUDY = Study(
         "Noisy prototypes, at equal seconds."
     ),
     arms={
-        "local": arm(None, {"learning_rate": 0.000684, "threshold_in": 5.74}),
-        "es": arm("es", learning_rate=0.0243, sigma=0.169),
-        "lowrank-es": arm("lowrank-es", population=64, learning_rate=0.0517, sigma=0.499),
+        "local": arm(None, {"learning_rate": 0.000433, "threshold_in": 4.35}),
+        "es": arm("es", learning_rate=0.0365, sigma=0.32),
+        "lowrank-es": arm("lowrank-es", population=64, learning_rate=0.0302, sigma=0.214),
         "local-es-raw": arm(
-            "local-es", {"learning_rate": 0.00419}, normalize=False, lam=0.256, sigma=0.11
+            "local-es", {"learning_rate": 0.002}, normalize=False, lam=0.2, sigma=0.05
         ),
-        "local-es-normalised": arm("local-es", {"learning_rate": 0.00297}, lam=0.102, sigma=0.253),
-        "self-guided-es": arm("self-guided-es", learning_rate=0.0342, sigma=0.47),
-        "backprop": arm("backprop", learning_rate=0.000653, gain=2.5),
+        "local-es-normalised": arm("local-es", {"learning_rate": 0.00375}, lam=2.06, sigma=0.297),
+        "self-guided-es": arm("self-guided-es", learning_rate=0.0162, sigma=0.423),
+        "backprop": arm("backprop", learning_rate=0.00236, gain=0.684),
         "frozen": Arm(RECIPE, TASK, control=True),
     },
     seeds=range(10),
