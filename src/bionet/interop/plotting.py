@@ -10,8 +10,9 @@ in grey; every line also has its own dashes and its label beside it.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -333,6 +334,15 @@ def finish(figure: Figure, title: str = "", path: str | Path | None = None) -> F
     if path is not None:
         save_figure(figure, path)
     return figure
+
+
+@contextlib.contextmanager
+def default_style() -> Iterator[None]:
+    """Figures drawn inside look as matplotlib has them, whatever the user's own settings are."""
+    from matplotlib import style
+
+    with style.context("default"):
+        yield
 
 
 def save_figure(figure: Figure, path: str | Path) -> Path:

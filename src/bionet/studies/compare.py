@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bionet._core.files import write_whole
+from bionet.interop.plotting import default_style
 from bionet.studies import cells
 from bionet.studies.arm_results import COSTS, ArmResults
 from bionet.studies.figures import draw_heat_map
@@ -126,7 +127,9 @@ def _drawn(labelled: Sequence[tuple[str, Task]], out: Path) -> list[str]:
     for metric in dict.fromkeys(task.metric for _, task in labelled):
         name = f"heat-map-{'-'.join(metric.split())}.svg"
         tasks = [(label, task) for label, task in labelled if task.metric == metric]
-        if draw_heat_map(tasks, out / FIGURES / name) is not None:
+        with default_style():
+            drawn = draw_heat_map(tasks, out / FIGURES / name)
+        if drawn is not None:
             parts.append(f"![{metric}, method by application]({FIGURES}/{name})")
     return parts
 

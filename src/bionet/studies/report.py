@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bionet._core.files import write_whole
+from bionet.interop.plotting import default_style
 from bionet.studies import sections
 from bionet.studies.arm_results import COSTS, ArmResults, arm_results
 from bionet.studies.cells import words
@@ -62,7 +63,8 @@ def write_report(
     """
     file, found = found_at(path, tune)
     tasks = tasks_of(found)
-    text = "\n\n".join(part for part in _parts(file, found, tasks, thresholds, tune) if part)
+    with default_style():
+        text = "\n\n".join(part for part in _parts(file, found, tasks, thresholds, tune) if part)
     return write_whole(file.directory / REPORT, text + "\n")
 
 

@@ -5,6 +5,7 @@ import re
 import shutil
 from types import SimpleNamespace
 
+import matplotlib
 import pytest
 
 from bionet.studies import Arm, Budget, Study, Tuning, Uniform, report
@@ -189,7 +190,9 @@ def test_every_figure_is_there_and_no_other(reported):
     assert {path.name for path in (reported.directory / "figures").iterdir()} == shown
 
 
-def test_two_reports_on_the_same_lines_have_the_same_bytes(reported, tmp_path):
+def test_two_reports_on_the_same_lines_have_the_same_bytes(reported, tmp_path, monkeypatch):
+    monkeypatch.setitem(matplotlib.rcParams, "font.size", 23)  # another user's settings
+    monkeypatch.setitem(matplotlib.rcParams, "lines.linewidth", 7)
     again = tmp_path / "elsewhere"
     shutil.copytree(reported.directory, again)
     shutil.rmtree(again / "figures")
