@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from bionet.studies.desk import Answer, Desk, Opening, own_cores, share
 
 if TYPE_CHECKING:
     from bionet.studies.trial import Trial
 
+PATIENCE: Final = 10.0
+"""Seconds that an address has for taking a connection."""
 INSTALL = "python -m pip install 'bionet[ray]'"
 
 
@@ -160,14 +163,28 @@ class RayEngine:
         else:
             options["address"] = address
         try:
+            check_listening(address)
             with found_by_workers():
                 self._ray.init(**options)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             where = "on this machine" if address is None else f"at {address!r}"
             raise OSError(
                 f"No Ray cluster could be reached {where} ({error}). Start one with "
                 "`ray start --head`, or leave --address out for one on this machine."
             ) from error
+
+
+def check_listening(address: str | None) -> None:
+    """Whether anything listens at `host:port`: Ray itself would ask for many minutes.
+
+    Raises:
+        OSError: nothing does.
+        ValueError: the port is no port.
+    """
+    host, colon, port = (address or "").rpartition("//")[2].rpartition(":")
+    if colon:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE):
+            pass
 
 
 @contextlib.contextmanager

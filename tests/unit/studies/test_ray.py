@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -65,7 +66,7 @@ def test_a_real_cluster_gives_the_same_numbers_and_survives_the_death_of_a_worke
     done = subprocess.run(
         [sys.executable, "-P", "-c", SCRIPT],
         env=os.environ | {"PYTHONPATH": paths},
-        cwd=studies, capture_output=True, text=True, timeout=180, check=False,
+        cwd=studies, capture_output=True, text=True, timeout=400, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads((studies / "found.json").read_text())
@@ -82,3 +83,13 @@ def test_a_real_cluster_gives_the_same_numbers_and_survives_the_death_of_a_worke
     lines = read_results(studies / "fake" / "results.jsonl").lines
     assert sorted(line["arm"] for line in lines) == ["dies-once", "good"]
     assert len(list(work.iterdir())) == 1  # it did die
+
+
+@pytest.mark.parametrize("form", ["127.0.0.1:{}", "ray://127.0.0.1:{}", "127.0.0.1:port"])
+def test_an_address_without_a_cluster_is_told_at_once(form, study, write):
+    with socket.socket() as listener:  # a port that nothing listens at once it is closed
+        listener.bind(("127.0.0.1", 0))
+        address = form.format(listener.getsockname()[1])
+    path = write(study(), "study.py")
+    with pytest.raises(OSError, match=f"could be reached at '{address}'.*ray start --head"):
+        run_study(path, engine="ray", address=address)
