@@ -135,7 +135,7 @@ def _entry(arms: list[Measured], up: str) -> str:
 
 
 def family(found: list[Measured], name: str, up: str) -> str:
-    """The methods of a family, and what the recipes of each have reached."""
+    """The methods of a family, and what each has reached: in its recipes, or else in studies."""
     rows = []
     for kind in (kind for kind in methods().values() if kind.spec.family == name):
         spec = kind.spec
@@ -151,7 +151,7 @@ def family(found: list[Measured], name: str, up: str) -> str:
                 f"[`{kind.__name__}`][{kind.__module__}.{kind.__name__}]",
                 spec.summary,
                 ", ".join(spec.needs) or "nothing",
-                "<br>".join(reached) or NONE,
+                "<br>".join(reached or _elsewhere(found, spec.name, up)) or NONE,
             ]
         )
     return (
@@ -159,6 +159,16 @@ def family(found: list[Measured], name: str, up: str) -> str:
         if rows
         else "No method yet."
     )
+
+
+def _elsewhere(found: list[Measured], method: str, up: str) -> list[str]:
+    """What a method without a recipe of its own has reached on those of others, in studies."""
+    return [
+        f"[{id}]({up}zoo/{id}.md) {_entry(arms, up)}"
+        for id in IDS
+        for arms in sets(found, id)
+        if arms[0].method == method
+    ]
 
 
 def cost(spec: RecipeSpec) -> str:

@@ -89,6 +89,21 @@ def test_every_value_of_the_evidence_is_in_both_matrices(site, found, results):
         assert method in seen
 
 
+def test_a_method_without_a_recipe_is_told_by_what_studies_measured_of_it(extension, results):
+    values = (0.5, 0.6)
+    arm = results.Measured(
+        "classification-local", "digits", "contrastive", "accuracy", values, "a-study/a-part",
+        arm="contrastive", changed=True,
+    )  # fmt: skip
+    family = extension("zoo_tables").family
+    told = next(row for row in family([arm], "local", "../").splitlines() if "`contrastive`" in row)
+    assert results.told(values) in told
+    assert "other settings" in told
+    assert "a-study: a-part" in told
+    nothing = next(row for row in family([], "local", "../").splitlines() if "`contrastive`" in row)
+    assert "none yet" in nothing
+
+
 def test_every_row_of_the_table_is_there_without_scripts(site, found, results):
     html = (site / "zoo" / "index.html").read_text("utf-8")
     table = html.partition('<div class="recipes">')[2].partition("</table>")[0]
