@@ -39,7 +39,9 @@ NARROW = 24
 COARSE = 24
 """About how many points a grey line has."""
 FAR = 40.0
-"""From this ratio of its ends on, an axis is logarithmic."""
+"""From this ratio of its ends on, an axis is logarithmic, and up to `TWO_DECADES` in steps of
+1, 2, 5."""
+TWO_DECADES = 100.0
 
 
 class Curve(NamedTuple):
@@ -154,6 +156,27 @@ def log_wanted(values: Sequence[float]) -> bool:
     return bool(values) and min(values) > 0 and max(values) / min(values) > FAR
 
 
+def make_log(ax: Axes, values: Sequence[float]) -> None:
+    """Makes the horizontal axis logarithmic, with ticks that have room beside each other.
+
+    Args:
+        ax: the picture.
+        values: what lies along it; within two decades the ticks are 1, 2, 5, 10 and so on.
+    """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    ax.set_xscale("log")
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    if max(values) / min(values) < TWO_DECADES:
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        plain_ticks(ax.xaxis)
+
+
+def plain_ticks(axis: Any) -> None:
+    """Ticks as numbers in full, with commas."""
+    axis.set_major_formatter(lambda at, _: f"{round(at, 6):,.10g}")
+
+
 def _together() -> tuple[Figure, list[Axes]]:
     figure = blank_figure(7.4, 4.1)
     return figure, [figure.add_subplot()]
@@ -210,15 +233,16 @@ def _stroke(ax: Axes, curve: Curve, style: dict[str, Any], band: bool = True) ->
 def _scale(ax: Axes, curves: Sequence[Curve], *, share: bool, lower: bool) -> None:
     """The ends of the axes; the ends of the curves have a fair part of the height."""
     drawn = [curve for curve in curves if len(curve.x) > 1]
-    if log_wanted([x for curve in drawn for x in (curve.x[0], curve.x[-1])]):
-        ax.set_xscale("log")
+    ends = [x for curve in drawn for x in (curve.x[0], curve.x[-1])]
+    if log_wanted(ends):
+        make_log(ax, ends)
     elif drawn:
         ax.set_xlim(0, 1.02 * max(curve.x[-1] for curve in drawn))
     ax.set_ylim(*_heights(curves, -1.0 if lower else 1.0))
     if share:
         in_per_cent(ax.yaxis)
     if ax.get_xscale() == "linear":
-        ax.xaxis.set_major_formatter(lambda at, _: f"{round(at, 6):,.10g}")
+        plain_ticks(ax.xaxis)
 
 
 def _heights(curves: Sequence[Curve], sign: float) -> tuple[float, float]:

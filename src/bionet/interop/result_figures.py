@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bionet.interop.curve_figures import in_per_cent, ink, log_wanted, shortened, told
+from bionet.interop.curve_figures import (
+    in_per_cent,
+    ink,
+    log_wanted,
+    make_log,
+    plain_ticks,
+    shortened,
+    told,
+)
 from bionet.interop.plotting import INK, blank_figure, check_drawn, finish, plain_axes
 
 if TYPE_CHECKING:
@@ -186,8 +194,9 @@ def _draw_arm(ax: Axes, place: int, arm: Reached, share: bool) -> None:
 
 
 def _draw_front(ax: Axes, arms: Sequence[Reached], cost: Cost) -> None:
-    if log_wanted([spent.mean for spent in cost.spent if spent is not None]):
-        ax.set_xscale("log")
+    known = [spent.mean for spent in cost.spent if spent is not None]
+    if log_wanted(known):
+        make_log(ax, known)
     for place, (arm, spent) in enumerate(zip(arms, cost.spent, strict=True)):
         style = ink(place, arm)
         xs, ys = ([spent.mean], [arm.mean]) if spent else ([], [])
@@ -210,4 +219,4 @@ def _draw_front(ax: Axes, arms: Sequence[Reached], cost: Cost) -> None:
     if ax.get_xscale() == "linear":
         ax.margins(x=0.12)
         ax.locator_params(axis="x", nbins=5)
-        ax.xaxis.set_major_formatter(lambda x, _: f"{round(x, 6):,.10g}")
+        plain_ticks(ax.xaxis)

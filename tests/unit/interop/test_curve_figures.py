@@ -130,3 +130,16 @@ def test_grey_lines_are_coarse_and_keep_both_ends():
         assert (found[0], found[-1]) == (1, 100)
         assert len(found) <= COARSE
         assert found[:5] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("x", [(1.4, 20, 60), (0.02, 1, 1.9), (100, 20_000, 500_000), (1, 30, 99)])
+def test_ticks_of_a_logarithmic_axis_have_room_beside_each_other(x):
+    figure = draw(*(curve(f"arm-{n}", x=x) for n in range(19)))
+    figure.draw_without_rendering()
+    ax = figure.axes[18]
+    told = [tick for tick in ax.get_xticklabels(which="both") if tick.get_text()]
+    low, high = ax.get_xlim()
+    ends = [tick.get_window_extent() for tick in told if low <= tick.get_position()[0] <= high]
+    assert len(ends) >= 2
+    for one, other in pairwise(sorted(ends, key=lambda end: end.x0)):
+        assert one.x1 < other.x0
