@@ -44,8 +44,9 @@ class LocalWorker:
         self._printed: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         paths = [path or os.getcwd() for path in sys.path]
         settings = opening.environment(len(cores)) | {"PYTHONPATH": os.pathsep.join(paths)}
+        ends = str(theirs.fileno()), str(os.getpid())
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "bionet.studies.local", str(theirs.fileno())],
+            [sys.executable, "-P", "-m", "bionet.studies.local", *ends],
             pass_fds=[theirs.fileno()],
             env=os.environ | settings,
             stdin=subprocess.DEVNULL,
@@ -129,8 +130,14 @@ class LocalEngine:
         """Nothing is left to end."""
 
 
-def main(number: str) -> None:
-    """Reads trials from a pipe and answers them, until the other end is closed."""
+def main(number: str, leader: str) -> None:
+    """Reads trials from a pipe and answers them, until the other end is closed.
+
+    Args:
+        number: of the pipe.
+        leader: the process that has started this one. Where it was killed before this one had come
+            so far, another may have done the trial by now, so it is not begun.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that leads
     pipe = Connection(int(number))
     waiting: queue.Queue[Any] = queue.Queue()
@@ -146,8 +153,11 @@ def main(number: str) -> None:
     threading.Thread(target=read, daemon=True).start()
     desk = Desk(opening, cores)
     while True:
-        pipe.send(desk.answer(waiting.get()))
+        trial = waiting.get()
+        if os.getppid() != int(leader):
+            os._exit(0)
+        pipe.send(desk.answer(trial))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from bionet.studies import Arm, read_results
-from bionet.studies.desk import own_cores
+from bionet.studies.desk import Opening, own_cores
+from bionet.studies.local import LocalWorker
 from bionet.studies.pool import TRIES
+from bionet.studies.trial import Trial
 
 
 def results(path):
@@ -93,3 +95,19 @@ def test_ctrl_c_ends_the_workers(study, write, run, work):
         signal.signal(signal.SIGINT, before)
     assert gone(int((work / "waiting").read_text()))
     assert results(path) == []
+
+
+@pytest.mark.parametrize("leader", ["here", "elsewhere"])
+def test_a_worker_whose_leader_is_gone_begins_nothing(leader, work, monkeypatch):
+    """As after a SIGKILL that has come while the worker was starting."""
+    if leader == "elsewhere":
+        monkeypatch.setattr("bionet.studies.local.os.getpid", lambda: 1)
+    worker = LocalWorker(Opening(work="study_work:logged"), own_cores()[:1])
+    monkeypatch.undo()
+    try:
+        worker.give(Trial("small", "narrow", 0, "final", {}))
+        answer = worker.answer()
+    finally:
+        worker.end()
+    assert answer.died == (leader == "elsewhere")
+    assert (work / "begun").exists() == (leader == "here")
