@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bionet.interop.plotting import INK, apart, blank_figure, check_drawn, finish, plain_axes
+from bionet.interop.plotting import (
+    INK,
+    apart,
+    blank_figure,
+    check_drawn,
+    finish,
+    make_log,
+    plain_axes,
+    plain_ticks,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,9 +48,7 @@ NARROW = 24
 COARSE = 24
 """About how many points a grey line has."""
 FAR = 40.0
-"""From this ratio of its ends on, an axis is logarithmic, and up to `TWO_DECADES` in steps of
-1, 2, 5."""
-TWO_DECADES = 100.0
+"""From this ratio of its ends on, an axis is logarithmic."""
 
 
 class Curve(NamedTuple):
@@ -154,27 +161,6 @@ def in_per_cent(axis: Any) -> None:
 def log_wanted(values: Sequence[float]) -> bool:
     """Whether values are so far apart that their axis is logarithmic."""
     return bool(values) and min(values) > 0 and max(values) / min(values) > FAR
-
-
-def make_log(ax: Axes, values: Sequence[float]) -> None:
-    """Makes the horizontal axis logarithmic, with ticks that have room beside each other.
-
-    Args:
-        ax: the picture.
-        values: what lies along it; within two decades the ticks are 1, 2, 5, 10 and so on.
-    """
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    ax.set_xscale("log")
-    ax.xaxis.set_minor_formatter(NullFormatter())
-    if max(values) / min(values) < TWO_DECADES:
-        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        plain_ticks(ax.xaxis)
-
-
-def plain_ticks(axis: Any) -> None:
-    """Ticks as numbers in full, with commas."""
-    axis.set_major_formatter(lambda at, _: f"{round(at, 6):,.10g}")
 
 
 def _together() -> tuple[Figure, list[Axes]]:

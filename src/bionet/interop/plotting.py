@@ -317,6 +317,22 @@ def plain_axes(ax: Axes, grid: Literal["x", "y", "both"] | None = None) -> None:
     ax.tick_params(which="both", labelsize=9, color="#8A8A8A", labelcolor=INK)
 
 
+def make_log(ax: Axes, values: Sequence[float]) -> None:
+    """Makes the horizontal axis, along which these lie, logarithmic, with ticks that have room."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    ax.set_xscale("log")
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    if max(values) / min(values) < 100:  # few powers of ten are in sight
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        plain_ticks(ax.xaxis)
+
+
+def plain_ticks(axis: Any) -> None:
+    """Ticks as numbers in full, with commas."""
+    axis.set_major_formatter(lambda at, _: f"{round(at, 6):,.10g}")
+
+
 def check_drawn(where: str, *given: Sequence[Any]) -> None:
     """Whether there is anything in each of the sequences.
 

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bionet.interop.curve_figures import (
-    in_per_cent,
-    ink,
-    log_wanted,
+from bionet.interop.curve_figures import in_per_cent, ink, log_wanted, shortened, told
+from bionet.interop.plotting import (
+    INK,
+    blank_figure,
+    check_drawn,
+    finish,
     make_log,
+    plain_axes,
     plain_ticks,
-    shortened,
-    told,
 )
-from bionet.interop.plotting import INK, blank_figure, check_drawn, finish, plain_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
