@@ -4,7 +4,7 @@
 
 A report has one frozen control, and this study has five networks. This prints what the README
 shows: test accuracy, and the differences from the frozen network and from backprop, paired by seed,
-from the lines of each part that has been run.
+from the lines of each part that has been run; and last, each correction less what it corrects.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ FROZEN = {
     ),
     "frozen-shallow": ("lowrank-es", "es", "random-search"),
 }
+CORRECTED = {"local-es": "two-phase", "surrogate-es": "surrogate"}
 
 
 def table(part: str) -> str:
     """The methods of a part, network by network, as Markdown."""
-    lines = read_results(HERE / part / "results.jsonl", f"methods-on-images-{part}").lines
-    arms = {arm.name: arm for arm in arm_results(lines)}
+    arms = arms_of(part)
     rows = [
         "| method | accuracy, % | over its frozen network | less backprop |",
         "|---|---:|---:|---:|",
@@ -48,6 +48,21 @@ def table(part: str) -> str:
             rows.append(row(name, arms[name], told, difference(arms[name], arms["backprop"])))
         rows.append(row(control, arms[control], "", difference(arms[control], arms["backprop"])))
     return "\n".join(rows)
+
+
+def corrections(part: str) -> str:
+    """What a correction by evolution adds to the method that it corrects, in the same minute."""
+    arms = arms_of(part)
+    return "; ".join(
+        f"`{name}` less `{other}`: {difference(arms[name], arms[other])}"
+        for name, other in CORRECTED.items()
+    )
+
+
+def arms_of(part: str) -> dict[str, ArmResults]:
+    """The arms of a part by their names."""
+    lines = read_results(HERE / part / "results.jsonl", f"methods-on-images-{part}").lines
+    return {arm.name: arm for arm in arm_results(lines)}
 
 
 def row(name: str, arm: ArmResults, over: str, less: str) -> str:
@@ -71,4 +86,4 @@ def told(found: Interval, form: str = ".1f") -> str:
 if __name__ == "__main__":
     for part in PARTS:
         if (HERE / part / "results.jsonl").is_file():
-            print(f"\n{part}\n\n{table(part)}")
+            print(f"\n{part}\n\n{table(part)}\n\n{corrections(part)}")
