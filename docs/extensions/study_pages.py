@@ -13,12 +13,14 @@ from pathlib import Path
 
 from zoo_results import ROOT, command_of
 
+from bionet.studies.compare import COMPARISON
 from bionet.studies.findings import findings
 
 RESEARCH = ROOT / "research"
 PICTURES = (".svg", ".png")
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 FINDINGS = "findings.md"
+WIDE = "---\nhide: [toc]\n---\n\n"
 HEAD = """# Findings
 
 What each study asked and found, in the order of their folders under `research/studies`. The title
@@ -41,7 +43,8 @@ def files(research: Path = RESEARCH) -> Iterator[tuple[str, str | Path]]:
             place = _renamed(f"{name}/{path.relative_to(folder).as_posix()}")
             if path.suffix == ".md":
                 text = _page(path.read_text("utf-8"), path.parent)
-                yield place, text + (_foot(folder) if place == f"{name}/index.md" else "")
+                head = WIDE if path.name == COMPARISON else ""
+                yield place, head + text + (_foot(folder) if place == f"{name}/index.md" else "")
             elif path.suffix in PICTURES:
                 yield place, path
     if studies(research):

@@ -35,6 +35,10 @@ def write_with(path: str | Path, put: Callable[[Path], None]) -> Path:
     try:
         put(temporary)
         temporary.replace(target)
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(target)  # a full disk does not say of which file it speaks
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     return target

@@ -16,7 +16,7 @@ from bionet.studies import cells
 from bionet.studies.arm_results import COSTS, ArmResults
 from bionet.studies.figures import draw_heat_map
 from bionet.studies.loading import FILE, StudyFile
-from bionet.studies.report import FIGURES, found_at, left_out, tasks_of
+from bionet.studies.report import FIGURES, command, found_at, inside, left_out, tasks_of
 from bionet.studies.sections import Task
 from bionet.studies.standing import Standing
 from bionet.studies.statistics import LEAST, mean, paired
@@ -51,14 +51,20 @@ def compare(paths: Sequence[str | Path], out: str | Path | None = None) -> str:
         tasks = tasks_of(standing)
         labelled += [(label, task) for task in tasks]
         notes += _notes(label, standing, tasks)
-    parts = ["# Studies side by side", _table(labelled), _runs(labelled)]
+    parts = ["# Studies side by side"]
     if out is not None:
-        parts += _drawn(labelled, Path(out))
+        parts += [_written([file for file, _ in found], Path(out)), *_drawn(labelled, Path(out))]
+    parts += [_table(labelled), _runs(labelled)]
     parts += ["\n".join(f"- {note}" for note in notes)] if notes else []
     text = "\n\n".join(part for part in parts if part)
     if out is not None:
         write_whole(Path(out) / COMPARISON, text + "\n")
     return text
+
+
+def _written(files: Sequence[StudyFile], out: Path) -> str:
+    done = f"{command('compare', *files)} --out {inside(out)}"
+    return f"Written by `{done}` from the lines of these studies; change nothing by hand."
 
 
 def _table(labelled: Sequence[tuple[str, Task]]) -> str:
@@ -74,7 +80,7 @@ def _table(labelled: Sequence[tuple[str, Task]]) -> str:
                          cells.interval(reached, task.share), _over(task, arm, control),
                          *spent])  # fmt: skip
     names = ["study", "application", "data", "arm", "method", "seeds", "metric", "mean"]
-    header = [*names, "over its frozen control", "evaluations", "seconds", "memory, MiB"]
+    header = [*names, "over the study's control", "evaluations", "seconds", "memory, MiB"]
     return (
         "Means over seeds on the test split after the last epoch, with 95 % bootstrap intervals. "
         "Rows of different data, or of studies with different budgets, cannot be ranked.\n\n"

@@ -107,13 +107,18 @@ def tasks_of(found: Standing) -> list[Task]:
     ]
 
 
-def command(file: StudyFile, action: str) -> str:
-    """The command that does something to a study, with its path inside the repository."""
-    place = file.directory if file.path.name == FILE else file.path
-    for folder in place.parents:
+def command(action: str, *files: StudyFile) -> str:
+    """The command that does something to studies, with their paths inside the repository."""
+    places = [file.directory if file.path.name == FILE else file.path for file in files]
+    return " ".join(["bionet study", action, *(inside(place) for place in places)])
+
+
+def inside(place: Path) -> str:
+    """A path as it is inside the repository; outside of one, the last part of it."""
+    for folder in place.resolve().parents:
         if (folder / ".git").exists():
-            return f"bionet study {action} {place.relative_to(folder).as_posix()}"
-    return f"bionet study {action} {place.name}"
+            return place.resolve().relative_to(folder).as_posix()
+    return place.name
 
 
 def left_out(found: Standing, tasks: Sequence[Task]) -> dict[str, str]:
@@ -165,7 +170,7 @@ def _head(file: StudyFile, study: Study, tasks: Sequence[Task]) -> str:
     count = len(_lines(tasks))
     return (
         f"# Report: {study.name}\n\n> {words(study.question)}\n\n"
-        f"Written by `{command(file, 'report')}` from {count} lines of `{file.results.name}`. "
+        f"Written by `{command('report', file)}` from {count} lines of `{file.results.name}`. "
         "Every number here follows from them; change nothing by hand."
     )
 
@@ -270,7 +275,7 @@ def _reproduce(
     devices = _several([line["device"] for line in lines if line.get("device")])
     versions = _several([_versions(line) for line in lines if line.get("versions")])
     return (
-        f"```sh\n{command(file, 'run')}{options}\n{command(file, 'report')}{report}\n```\n\n"
+        f"```sh\n{command('run', file)}{options}\n{command('report', file)}{report}\n```\n\n"
         f"The lines were taken with {versions}, on {devices}, at commit {commits}."
     )
 

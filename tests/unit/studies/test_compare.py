@@ -88,6 +88,7 @@ def test_table_and_heat_map_are_written(add, tmp_path):
     paths = [add("a", STUDY, 0.9), add("b", STUDY, 0.8), add("c", OTHER, 0.7)]
     text = compare(paths, out)
     assert (out / "compare.md").read_text() == text + "\n"
+    assert "Written by `bionet study compare a b c --out out` from the lines" in text
     (name,) = re.findall(r"!\[accuracy, method by application\]\((.+)\)", text)
     first = (out / name).read_bytes()
     compare(paths, out)

@@ -1,0 +1,35 @@
+import errno
+
+import pytest
+
+from bionet._core.files import write_whole, write_with
+
+
+def test_a_file_is_written_with_its_folders(tmp_path):
+    path = write_whole(tmp_path / "a" / "b.txt", "ä")
+    assert path.read_text("utf-8") == "ä"
+    assert write_whole(path, b"new").read_bytes() == b"new"
+    assert [each.name for each in path.parent.iterdir()] == ["b.txt"]
+
+
+def test_a_full_disk_names_the_file_and_leaves_the_old_one(tmp_path):
+    path = write_whole(tmp_path / "b.svg", "old")
+
+    def put(temporary):
+        temporary.write_text("ha")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left on device") as full:
+        write_with(path, put)
+    assert full.value.filename == str(path)
+    assert path.read_text() == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["b.svg"]
+
+
+def test_what_has_no_number_is_raised_as_it_is(tmp_path):
+    def put(temporary):
+        raise OSError("the server hung up")
+
+    with pytest.raises(OSError, match="^the server hung up$") as gone:
+        write_with(tmp_path / "b", put)
+    assert gone.value.filename is None
