@@ -20,7 +20,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.linalg
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from bionet._core.names import unknown
@@ -113,6 +112,8 @@ class FrozenHidden(AbstractMethod):
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The network with the readout that the sums so far ask for."""
+        import scipy.linalg  # takes a while, and control runs alone need it
+
         if not float(self.ridge) >= 0:
             raise ValueError(f"FrozenHidden: ridge needs 0 or more, got {float(self.ridge)}.")
         squares, products = (np.asarray(part, np.float64) for part in train_state.memory)

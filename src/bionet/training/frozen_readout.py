@@ -15,7 +15,6 @@ from typing import ClassVar, NamedTuple, final
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-import scipy.linalg
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from bionet.training.evaluate import evaluate
@@ -93,6 +92,8 @@ class FrozenReadout(AbstractMethod):
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The model with the readout that the sums so far ask for."""
+        import scipy.linalg  # takes a while, and control runs alone need it
+
         ridge = float(self.ridge)
         if not ridge >= 0:
             raise ValueError(f"FrozenReadout: ridge needs 0 or more, got {ridge}.")
