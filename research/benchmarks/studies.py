@@ -1,11 +1,12 @@
 """What a study costs beside its trials: two jobs against one, and overhead against a fit by hand.
 
-    python research/benchmarks/studies.py [speed|overhead] [--trials N] [--seconds S]
+    python research/benchmarks/studies.py [speed|overhead] [--trials N] [--seconds S] [--rounds N]
 
 `speed` runs a study of 24 trials of about one second with one job and with two. `overhead` runs
 trials of about ten seconds as a study with one job, and the same seeds by hand in one process that
-calls `fit`: start, imports and compiling included on both sides, with a warm compile cache. Run it
-on a machine that does nothing else.
+calls `fit`: start, imports and compiling included on both sides, with a warm compile cache. The two
+sides take turns, and what is told is the median of the rounds' ratios, with the lowest and the
+highest. Run it on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 from bionet.studies import read_results
 
@@ -66,23 +69,36 @@ def epochs_for(seconds: float, directory: Path) -> int:
     return max(round(seconds / last["seconds"]["run"] * probe), 1)
 
 
-def speed(directory: Path, trials: int, seconds: float) -> None:
+def speed(directory: Path, trials: int, seconds: float, rounds: int) -> None:
     """One job against two."""
     epochs = epochs_for(seconds, directory)
-    one, two = (study(directory, trials, epochs, jobs) for jobs in (1, 2))
-    print(f"{trials} trials of about {seconds:g} s: one job {one:.1f} s, two {two:.1f} s, "
-          f"{one / two:.2f} times as fast")  # fmt: skip
+    one, two, ratios = turns(lambda: study(directory, trials, epochs, 1),
+                             lambda: study(directory, trials, epochs, 2), rounds)  # fmt: skip
+    low, middle, high = (f"{ratio:.2f}" for ratio in ratios)
+    print(f"{trials} trials of about {seconds:g} s, {rounds} rounds: one job {one:.1f} s, two "
+          f"{two:.1f} s, {middle} times as fast ({low} to {high})")  # fmt: skip
 
 
-def overhead(directory: Path, trials: int, seconds: float) -> None:
+def overhead(directory: Path, trials: int, seconds: float, rounds: int) -> None:
     """A study against a fit by hand."""
     epochs = epochs_for(seconds, directory)
     words = ["-c", BY_HAND.format(recipe=RECIPE), str(trials), str(epochs)]
     timed(words, directory)  # compiles with as many cores as a job has
-    by_hand = timed(words, directory)
-    as_study = study(directory, trials, epochs, 1)
-    print(f"{trials} trials of about {seconds:g} s: by hand {by_hand:.1f} s, as a study "
-          f"{as_study:.1f} s, overhead {as_study / by_hand - 1:+.1%}")  # fmt: skip
+    as_study, by_hand, ratios = turns(lambda: study(directory, trials, epochs, 1),
+                                      lambda: timed(words, directory), rounds)  # fmt: skip
+    low, middle, high = (f"{ratio - 1:+.1%}" for ratio in ratios)
+    print(f"{trials} trials of about {seconds:g} s, {rounds} rounds: by hand {by_hand:.1f} s, as a "
+          f"study {as_study:.1f} s, overhead {middle} ({low} to {high})")  # fmt: skip
+
+
+def turns(
+    one: Callable[[], float], other: Callable[[], float], rounds: int
+) -> tuple[float, float, tuple[float, float, float]]:
+    """The medians of both, and the lowest, median and highest of one over the other."""
+    pairs = [(one(), other()) for _ in range(rounds)]
+    ratios = [first / second for first, second in pairs]
+    ones, others = zip(*pairs, strict=True)
+    return median(ones), median(others), (min(ratios), median(ratios), max(ratios))
 
 
 def main() -> None:
@@ -90,12 +106,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measures what a study costs.")
     parser.add_argument("what", nargs="?", choices=("speed", "overhead"))
     parser.add_argument("--trials", type=int, help="how many (24, and 6)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often both sides run (3)")
     parser.add_argument("--seconds", type=float, help="of a trial (1, and 10)")
     options = parser.parse_args()
     for name, measure, trials, seconds in (("speed", speed, 24, 1), ("overhead", overhead, 6, 10)):
         if options.what in (None, name):
             with tempfile.TemporaryDirectory() as directory:
-                measure(Path(directory), options.trials or trials, options.seconds or seconds)
+                amounts = options.trials or trials, options.seconds or seconds
+                measure(Path(directory), *amounts, options.rounds)
 
 
 if __name__ == "__main__":

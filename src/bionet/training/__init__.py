@@ -1,6 +1,11 @@
-"""Training methods, one file each under one contract, and the loop that drives them all."""
+"""Training methods, one file each under one contract, and the loop that drives them all.
 
-from bionet.training.asynchronous import AsyncReadout, AsyncTwoPhase
+The methods of asynchronous networks are imported when they are first asked for: they need the
+graphs, without which everything else starts sooner.
+"""
+
+from typing import TYPE_CHECKING, Any
+
 from bionet.training.batches import (
     AbstractBatches,
     ArrayBatches,
@@ -32,6 +37,9 @@ from bionet.training.storage import Recall, Storage, recalled, wrong_bits
 from bionet.training.surrogate import SurrogateGradient, SurrogateLayer
 from bionet.training.twin import SmoothLayer, has_signs, smooth_twin
 from bionet.training.two_phase import TwoPhase
+
+if TYPE_CHECKING:
+    from bionet.training.asynchronous import AsyncReadout, AsyncTwoPhase
 
 __all__ = [
     "AbstractBatches",
@@ -87,3 +95,11 @@ __all__ = [
     "smooth_twin",
     "wrong_bits",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("AsyncReadout", "AsyncTwoPhase"):
+        from bionet.training import asynchronous
+
+        return getattr(asynchronous, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
