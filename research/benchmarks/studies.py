@@ -2,11 +2,11 @@
 
     python research/benchmarks/studies.py [speed|overhead] [--trials N] [--seconds S] [--rounds N]
 
-`speed` runs a study of 24 trials of about one second with one job and with two. `overhead` runs
-trials of about ten seconds as a study with one job, and the same seeds by hand in one process that
-calls `fit`: start, imports and compiling included on both sides, with a warm compile cache. The two
-sides take turns, and what is told is the median of the rounds' ratios, with the lowest and the
-highest. Run it on a machine that does nothing else.
+`speed` runs a study of 24 trials of about one second with one job and with two. `overhead` is what
+a trial of about ten seconds costs in a study beside what it costs by hand: the work of a study
+against a call of `fit` in one warm process, and what the engine adds to a trial that does nothing,
+with its pipe and the line on the disk. The two sides take turns, and what is told is the median of
+the rounds' ratios, with the lowest and the highest. Run it on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -20,8 +20,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from bionet.studies import read_results
+import jax
+
+from bionet import fit, zoo
+from bionet.studies import read_results, run_study
+from bionet.studies.configuration import final_trials
+from bionet.studies.loading import load_study
+from bionet.studies.measure import measured
+from bionet.studies.trial import Trial
 
 RECIPE = "prototypes-local"
 STUDY = """
@@ -30,17 +38,7 @@ from bionet.studies import Arm, Budget, Study
 STUDY = Study("benchmark", "What does a study cost?", {{"local": Arm("{recipe}")}},
               range({trials}), Budget({epochs}))
 """
-BY_HAND = """
-import sys
-import jax
-import bionet
-from bionet import zoo
-trials, epochs = map(int, sys.argv[1:])
-recipe = zoo.get("{recipe}").replace(epochs=epochs)
-for seed in range(trials):
-    key = jax.random.split(jax.random.key(seed))[1]
-    bionet.fit(recipe.problem(seed), recipe.method(), epochs=epochs, key=key, progress=False)
-"""
+MANY, FEW = 220, 20
 
 
 def timed(words: list[str], directory: Path) -> float:
@@ -80,15 +78,56 @@ def speed(directory: Path, trials: int, seconds: float, rounds: int) -> None:
 
 
 def overhead(directory: Path, trials: int, seconds: float, rounds: int) -> None:
-    """A study against a fit by hand."""
+    """A trial against a fit by hand, and what the engine adds to it."""
     epochs = epochs_for(seconds, directory)
-    words = ["-c", BY_HAND.format(recipe=RECIPE), str(trials), str(epochs)]
-    timed(words, directory)  # compiles with as many cores as a job has
-    as_study, by_hand, ratios = turns(lambda: study(directory, trials, epochs, 1),
-                                      lambda: timed(words, directory), rounds)  # fmt: skip
-    low, middle, high = (f"{ratio - 1:+.1%}" for ratio in ratios)
-    print(f"{trials} trials of about {seconds:g} s, {rounds} rounds: by hand {by_hand:.1f} s, as a "
-          f"study {as_study:.1f} s, overhead {middle} ({low} to {high})")  # fmt: skip
+    recipe = zoo.get(RECIPE).replace(epochs=epochs)
+    (directory / "study.py").write_text(STUDY.format(recipe=RECIPE, trials=trials, epochs=epochs))
+    configured = final_trials(load_study(directory).study, "local")
+
+    def by_hand(seed: int) -> float:
+        began, key = time.perf_counter(), jax.random.split(jax.random.key(seed))[1]
+        fit(recipe.problem(seed), recipe.method(), epochs=epochs, key=key, progress=False)
+        return time.perf_counter() - began
+
+    def measured_trial(seed: int) -> float:
+        began = time.perf_counter()
+        measured(configured[seed])
+        return time.perf_counter() - began
+
+    pairs = []
+    for turn in range(trials * rounds + 1):
+        seed = turn % trials
+        if turn % 2:
+            pairs.append((measured_trial(seed), by_hand(seed)))
+        else:
+            pairs.append((by_hand(seed), measured_trial(seed))[::-1])
+    ratios = [one / other for one, other in pairs[1:]]  # the first compiles
+    low, middle, high = (f"{each(ratios) - 1:+.1%}" for each in (min, median, max))
+    by_itself = median(other for _, other in pairs[1:])
+    print(f"{len(ratios)} trials of {by_itself:.1f} s by hand: in a study {middle} ({low} to "
+          f"{high}), and {1000 * engine(directory):.0f} ms for the engine")  # fmt: skip
+
+
+def engine(directory: Path) -> float:
+    """Seconds that the local engine adds to a trial, whatever it does."""
+
+    def run(trials: int) -> float:
+        (directory / "study.py").write_text(STUDY.format(recipe=RECIPE, trials=trials, epochs=1))
+        (directory / "results.jsonl").unlink(missing_ok=True)
+        began = time.perf_counter()
+        run_study(directory, jobs=1, work="studies:nothing")
+        return time.perf_counter() - began
+
+    run(FEW)
+    return (run(MANY) - run(FEW)) / (MANY - FEW)
+
+
+def nothing(trial: Trial) -> dict[str, Any]:
+    """The line of a trial that was not run, as long as a real one."""
+    line = {"study": trial.study, "arm": trial.arm, "seed": trial.seed, "trial": trial.hash}
+    curve = [{"epoch": 1, "accuracy": 0.123456, "loss": 0.123456}] * 50
+    told = {"metric": "accuracy", "metrics": {"accuracy": 0.5}, "curve": curve}
+    return line | {"stage": trial.stage, "config": trial.config} | told
 
 
 def turns(
