@@ -1,12 +1,15 @@
 """What a study costs beside its trials: two jobs against one, and overhead against a fit by hand.
 
-    python research/benchmarks/studies.py [speed|overhead] [--trials N] [--seconds S] [--rounds N]
+    python research/benchmarks/studies.py [speed|overhead|whole] [--trials N] [--seconds S]
+                                           [--rounds N]
 
 `speed` runs a study of 24 trials of about one second with one job and with two. `overhead` is what
 a trial of about ten seconds costs in a study beside what it costs by hand: the work of a study
 against a call of `fit` in one warm process, and what the engine adds to a trial that does nothing,
-with its pipe and the line on the disk. The two sides take turns, and what is told is the median of
-the rounds' ratios, with the lowest and the highest. Run it on a machine that does nothing else.
+with its pipe and the line on the disk. `whole` is the same study as a command against a script that
+does the fits, from start to end: it holds the second process that a study starts, which few trials
+feel the most. The two sides take turns, and what is told is the median of the rounds' ratios, with
+the lowest and the highest. Run it on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -37,6 +40,17 @@ from bionet.studies import Arm, Budget, Study
 
 STUDY = Study("benchmark", "What does a study cost?", {{"local": Arm("{recipe}")}},
               range({trials}), Budget({epochs}))
+"""
+BY_HAND = """
+import sys
+import jax
+import bionet
+from bionet import zoo
+trials, epochs = map(int, sys.argv[1:])
+recipe = zoo.get("{recipe}").replace(epochs=epochs)
+for seed in range(trials):
+    key = jax.random.split(jax.random.key(seed))[1]
+    bionet.fit(recipe.problem(seed), recipe.method(), epochs=epochs, key=key, progress=False)
 """
 MANY, FEW = 220, 20
 
@@ -108,6 +122,18 @@ def overhead(directory: Path, trials: int, seconds: float, rounds: int) -> None:
           f"{high}), and {1000 * engine(directory):.0f} ms for the engine")  # fmt: skip
 
 
+def whole(directory: Path, trials: int, seconds: float, rounds: int) -> None:
+    """A study as a command against a script."""
+    epochs = epochs_for(seconds, directory)
+    words = ["-c", BY_HAND.format(recipe=RECIPE), str(trials), str(epochs)]
+    timed(words, directory)  # compiles with as many cores as a job has
+    as_study, by_hand, ratios = turns(lambda: study(directory, trials, epochs, 1),
+                                      lambda: timed(words, directory), rounds)  # fmt: skip
+    low, middle, high = (f"{ratio - 1:+.1%}" for ratio in ratios)
+    print(f"{trials} trials of about {seconds:g} s, {rounds} rounds: a script {by_hand:.1f} s, a "
+          f"study {as_study:.1f} s, {middle} ({low} to {high})")  # fmt: skip
+
+
 def engine(directory: Path) -> float:
     """Seconds that the local engine adds to a trial, whatever it does."""
 
@@ -140,15 +166,18 @@ def turns(
     return median(ones), median(others), (min(ratios), median(ratios), max(ratios))
 
 
+MEASURES = (("speed", speed, 24, 1), ("overhead", overhead, 6, 10), ("whole", whole, 6, 10))
+
+
 def main() -> None:
     """Runs what is asked for."""
     parser = argparse.ArgumentParser(description="Measures what a study costs.")
-    parser.add_argument("what", nargs="?", choices=("speed", "overhead"))
-    parser.add_argument("--trials", type=int, help="how many (24, and 6)")
+    parser.add_argument("what", nargs="?", choices=[name for name, *_ in MEASURES])
+    parser.add_argument("--trials", type=int, help="how many (24 for speed, else 6)")
     parser.add_argument("--rounds", type=int, default=3, help="how often both sides run (3)")
-    parser.add_argument("--seconds", type=float, help="of a trial (1, and 10)")
+    parser.add_argument("--seconds", type=float, help="of a trial (1 for speed, else 10)")
     options = parser.parse_args()
-    for name, measure, trials, seconds in (("speed", speed, 24, 1), ("overhead", overhead, 6, 10)):
+    for name, measure, trials, seconds in MEASURES:
         if options.what in (None, name):
             with tempfile.TemporaryDirectory() as directory:
                 amounts = options.trials or trials, options.seconds or seconds

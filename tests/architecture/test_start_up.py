@@ -1,4 +1,5 @@
-"""What starting costs: `import bionet` and `bionet list` load neither JAX nor matplotlib."""
+"""What starting costs: `import bionet` and `bionet list` load neither JAX nor matplotlib, and a
+worker of a study no SciPy and no networkx."""
 
 import pytest
 
@@ -40,6 +41,14 @@ def test_the_command_that_only_looks_loads_nothing_heavy(run_python, words):
     packages = imported(result.stderr)
     assert "bionet" in packages
     assert packages & HEAVY == set()
+
+
+def test_a_worker_of_a_study_loads_only_what_every_trial_needs(run_python):
+    result = run_python("-X", "importtime", "-c", "import bionet.studies.measure")
+    assert result.returncode == 0, result.stderr[-2000:]
+    packages = imported(result.stderr)
+    assert {"jax", "optax"} <= packages
+    assert packages & {"scipy", "networkx", "matplotlib", "sklearn", "haiku", "evosax"} == set()
 
 
 def test_a_heavy_import_would_be_seen(run_python):
