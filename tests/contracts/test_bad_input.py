@@ -12,6 +12,7 @@ from jaxtyping import Array
 
 from bionet.experimental.hybrid import (
     LocalES,
+    PastGuidedES,
     SelfGuidedES,
     SurrogateES,
     es_gradient,
@@ -38,7 +39,7 @@ from bionet.training.two_phase import TwoPhase
 KEY = jax.random.key(0)
 MLP = eqx.nn.MLP(5, 3, width_size=4, depth=1, activation=jnp.tanh, key=KEY)
 POPULATIONS = (Evolution, LowRankES, RandomSearch)
-PAIRS = (LocalES, SurrogateES, SelfGuidedES)
+PAIRS = (LocalES, SurrogateES, SelfGuidedES, PastGuidedES)
 DERIVATIVES = (Gradient, SurrogateGradient, FeedbackAlignment, DirectFeedbackAlignment)
 
 

@@ -15,7 +15,7 @@ import optax
 import pytest
 
 import bionet
-from bionet.experimental.hybrid import LocalES, SelfGuidedES, SurrogateES
+from bionet.experimental.hybrid import LocalES, PastGuidedES, SelfGuidedES, SurrogateES
 from bionet.graph import Graph, from_layer_map, generate_graphs
 from bionet.modules.recurrent import RecurrentDiscrete
 from bionet.modules.trained import trained_mask
@@ -108,10 +108,13 @@ BUILDERS: dict[type[AbstractMethod], Callable[[Any], AbstractMethod]] = {
     ),
     SurrogateES: lambda network: SurrogateES(OBJECTIVE, optax.adam(0.25), num_samples=2),
     SelfGuidedES: lambda network: SelfGuidedES(OBJECTIVE, optax.adam(0.25), num_samples=2),
+    PastGuidedES: lambda network: PastGuidedES(
+        settled(network), optax.adam(0.25), num_samples=2, sigma=0.5
+    ),
 }
 BINARY = {
     *(TwoPhase, AsyncTwoPhase, Contrastive, ErrorPhase, FrozenHidden),
-    *(Evolution, LowRankES, RandomSearch, LocalES),
+    *(Evolution, LowRankES, RandomSearch, LocalES, PastGuidedES),
 }
 MODELS: dict[type[AbstractMethod], tuple[Any, Callable[..., Any]]] = {
     Storage: (

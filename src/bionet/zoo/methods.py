@@ -16,7 +16,7 @@ from typing import Any, Final
 import optax
 
 from bionet._core.names import unknown
-from bionet.experimental.hybrid import LocalES, SelfGuidedES, SurrogateES
+from bionet.experimental.hybrid import LocalES, PastGuidedES, SelfGuidedES, SurrogateES
 from bionet.states.sequential import SequentialState
 from bionet.training.contrastive import Contrastive
 from bionet.training.error_phase import ErrorPhase
@@ -182,10 +182,17 @@ class Corrected(LocalCorrected, Descent):
 
 @dataclass(frozen=True)
 class Guided(LocalCorrected, Descent):
-    """Options of self-guided evolution."""
+    """Options of evolution that is guided by the gradient of the smooth twin."""
 
     lam: float = 1.0  # how much of what lies beside the direction is added
     normalize: bool = False  # whether that is a share of the direction's length
+
+
+@dataclass(frozen=True)
+class PastGuided(Guided):
+    """Options of evolution that is guided by its own past estimates."""
+
+    decay: float = 0.9  # share of the mean of past estimates that each step keeps
 
 
 @dataclass(frozen=True)
@@ -303,6 +310,9 @@ METHODS: Final[Mapping[str, Entry]] = {
     ),
     "self-guided-es": Entry(
         Guided, lambda task, o: SelfGuidedES(task.objective, o.made(), **_kept(o))
+    ),
+    "past-guided-es": Entry(
+        PastGuided, lambda task, o: PastGuidedES(task.objective, o.made(), **_kept(o))
     ),
     "storage": Entry(Storing, lambda task, o: Storage(o.rule, optimizer=o.made())),
     "frozen": Entry(Ridge, _frozen),

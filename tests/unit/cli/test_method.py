@@ -8,7 +8,12 @@ import pytest
 RUN = ["run", "prototypes-es", "--set", "hidden=4", "--set", "steps=1", "--epochs", "1"]
 
 POPULATIONS = {"es": "Evolution", "lowrank-es": "LowRankES", "random-search": "RandomSearch"}
-PAIRS = {"local-es": "LocalES", "surrogate-es": "SurrogateES", "self-guided-es": "SelfGuidedES"}
+PAIRS = {
+    "local-es": "LocalES",
+    "surrogate-es": "SurrogateES",
+    "self-guided-es": "SelfGuidedES",
+    "past-guided-es": "PastGuidedES",
+}
 
 
 @pytest.mark.parametrize(

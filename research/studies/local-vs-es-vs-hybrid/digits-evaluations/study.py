@@ -27,6 +27,7 @@ STUDY = Study(
         "local-es-raw": arm("local-es", normalize=False),
         "local-es-normalised": arm("local-es"),
         "self-guided-es": arm("self-guided-es"),
+        "past-guided-es": arm("past-guided-es"),
         "backprop": arm("backprop"),
         "frozen": Arm(RECIPE, TASK, control=True),
     },
@@ -36,12 +37,17 @@ STUDY = Study(
         trials=8,
         spaces={
             "local": LOCAL | {"threshold_in": Uniform(0.5, 4.0)},
-            "es": EVOLUTION,
+            "es": {"learning_rate": LogUniform(3e-3, 3.0), "sigma": LogUniform(0.02, 5.0)},
             "lowrank-es": EVOLUTION,
-            "local-es-raw": LOCAL | CORRECTION | {"lam": LogUniform(0.1, 30.0)},
-            "local-es-normalised": LOCAL | CORRECTION | {"lam": LogUniform(0.1, 3.0)},
-            "self-guided-es": EVOLUTION,
-            "backprop": {"learning_rate": LogUniform(3e-4, 3e-2), "gain": LogUniform(0.3, 3.0)},
+            "local-es-raw": LOCAL
+            | CORRECTION
+            | {"lam": LogUniform(0.1, 30.0), "rate_out": LogUniform(0.03, 10.0)},
+            "local-es-normalised": LOCAL
+            | CORRECTION
+            | {"lam": LogUniform(0.1, 3.0), "rate_in": LogUniform(0.002, 1.0)},
+            "self-guided-es": EVOLUTION | {"sigma": LogUniform(0.02, 5.0)},
+            "past-guided-es": EVOLUTION | {"sigma": LogUniform(0.02, 5.0)},
+            "backprop": {"learning_rate": LogUniform(3e-5, 3e-2), "gain": LogUniform(0.03, 3.0)},
         },
     ),
     metrics=("accuracy", "loss"),
