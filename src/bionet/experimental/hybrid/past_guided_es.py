@@ -86,7 +86,7 @@ class PastGuidedES(AbstractMethod):
     spec: ClassVar[MethodSpec] = MethodSpec(
         name="past-guided-es",
         family="zeroth-order",
-        summary="Measure the slope along the mean of past estimates, and sample what is orthogonal.",
+        summary="Measure the slope along past estimates, and sample what is orthogonal to them.",
         needs=("a model with trained leaves",),
         sources=("Liu et al. 2020, IJCAI",),
     )
@@ -119,8 +119,8 @@ class PastGuidedES(AbstractMethod):
         self.correction.check_halves("PastGuidedES", self.pairs.num_samples - 1)
         if not eqx.is_array(decay) and not 0 <= float(jnp.asarray(decay)) < 1:
             raise ValueError(
-                f"PastGuidedES: `decay` must be 0 or more and below 1, got {decay}. It is the share "
-                "of the running mean that each step keeps."
+                f"PastGuidedES: `decay` must be 0 or more and below 1, got {decay}. It is the "
+                "share of the running mean that each step keeps."
             )
         self.decay = jnp.asarray(decay, jnp.float32)
 
