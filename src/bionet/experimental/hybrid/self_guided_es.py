@@ -27,7 +27,8 @@ class SelfGuidedES(AbstractMethod):
         objective: the true loss.
         optimizer: any Optax transformation; it sees the trained leaves alone.
         bulk: the direction that guides, by `local_direction` or `surrogate_direction`; None is
-            the surrogate gradient of the objective, as in `SurrogateES`.
+            the surrogate gradient of the objective, as in `SurrogateES`: of a network of signs
+            the gradient of its smooth twin. A guide out of past estimates is `PastGuidedES`.
         num_samples: the number K of pairs, of which the first one is along the direction.
         sigma: the length of that step, and the standard deviation of the others.
         lam: how much of what is orthogonal to the direction is added.
