@@ -9,9 +9,19 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+CLUTTER: Final = frozenset(
+    {
+        *(".DS_Store", ".localized", "Icon\r", ".Spotlight-V100", ".Trashes", ".fseventsd"),
+        *("Thumbs.db", "ehthumbs.db", "desktop.ini", "$RECYCLE.BIN", ".directory", "@eaDir"),
+        *("lost+found", ".gitkeep", ".keep", ".gitignore"),
+    }
+)
+"""What systems and tools put into directories on their own."""
 
 
 def write_whole(path: str | Path, content: str | bytes) -> Path:
@@ -47,3 +57,27 @@ def write_with(path: str | Path, put: Callable[[Path], None]) -> Path:
 def write_json(path: str | Path, value: Any) -> Path:
     """Writes `value` as indented JSON, whole or not at all."""
     return write_whole(path, json.dumps(value, indent=2, sort_keys=False) + "\n")
+
+
+def entries(directory: str | Path) -> list[Path]:
+    """What somebody has put into a directory, by name; what only a system leaves does not count.
+
+    A directory with `.DS_Store`, `Thumbs.db` or `.gitkeep` in it and nothing else is empty.
+    """
+    return [path for path in sorted(Path(directory).iterdir()) if not _clutter(path.name)]
+
+
+def _clutter(name: str) -> bool:
+    same = {each.casefold() for each in CLUTTER}
+    return name.startswith(("._", ".nfs")) or name.casefold() in same
+
+
+def check_writable(directory: str | Path) -> None:
+    """Makes a directory where it is missing, and writes a file into it that is gone at once.
+
+    Raises:
+        OSError: one of the two cannot be done.
+    """
+    Path(directory).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=directory):
+        pass

@@ -17,6 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PyTree
 
 
@@ -71,7 +72,13 @@ def _mask(node: Any) -> Any:
     nothing = jax.tree.map(lambda _: False, node)
     if not named:
         return nothing
+    plain = {name: jax.tree.map(_plain, mask) for name, mask in named.items()}
     masks = [
-        trained_mask(getattr(node, name)) if mask is True else mask for name, mask in named.items()
+        trained_mask(getattr(node, name)) if mask is True else mask for name, mask in plain.items()
     ]
     return eqx.tree_at(lambda m: [getattr(m, name) for name in named], nothing, masks)
+
+
+def _plain(mask: Any) -> Any:
+    """NumPy's True and False as Python's: `is True` and `is False` are asked of them."""
+    return bool(mask) if isinstance(mask, np.bool_) else mask

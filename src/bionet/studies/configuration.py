@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from bionet import zoo
 from bionet._core.names import unknown
@@ -19,6 +19,9 @@ from bionet.studies.trial import Config, Trial
 from bionet.zoo.methods import METHODS, Switch
 from bionet.zoo.recipe import Recipe
 from bionet.zoo.registry import UnknownRecipeError
+
+COSTS: Final = ("evaluations", "examples", "seconds")
+"""What a point of a learning curve has beside the epoch, the loss and the metric."""
 
 
 def final_trials(study: Study, arm: str, change: Mapping[str, Any] | None = None) -> list[Trial]:
@@ -146,6 +149,11 @@ def check(study: Study) -> None:
                 recipe.with_method(arm.method, **arm.options)
             except ValueError as error:
                 raise ValueError(f"{where}: {error}") from error
+        if recipe.metric in COSTS:
+            raise ValueError(
+                f"{where}: the metric is named {recipe.metric!r}, which a learning curve has for "
+                f"a cost ({', '.join(COSTS)}). Name it otherwise."
+            )
         metrics[recipe.metric] = name
         _check_spaces(study, name, recipe)
     if len(metrics) > 1:

@@ -23,7 +23,7 @@ from bionet.studies.progress import Progress, Tell, silent
 from bionet.studies.protocol import Study
 from bionet.studies.provenance import commit
 from bionet.studies.standing import standing
-from bionet.studies.store import Lines, read_results
+from bionet.studies.store import Lines, plain, read_results
 from bionet.studies.trial import Trial
 from bionet.studies.tuning import FILE as TUNING_FILE
 from bionet.studies.tuning import ArmTuning, imported
@@ -206,7 +206,7 @@ class _Run:
             named = {"study": trial.study, "arm": trial.arm, "seed": trial.seed}
             self._fail(told, {**named, "trial": trial.hash, "stage": trial.stage, **answer.error})
             return []
-        line = line | {"commit": self.commit}
+        line = plain(line | {"commit": self.commit})  # as a later call reads it from the file
         self.results.append(line)
         self.lines[trial.hash] = line
         self.finished += 1

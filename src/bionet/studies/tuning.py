@@ -11,6 +11,7 @@ that has no line, it is made again out of the lines.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, final
@@ -79,10 +80,16 @@ def chosen(lines: Sequence[Line]) -> dict[str, Any] | None:
     """The values of the best tuning trial; of equal ones the first; None where all diverged."""
     best, reached = None, float("-inf")
     for line in lines:
-        value = line["metrics"].get(line["metric"])
+        value = _value(line)
         if value is not None and value > reached:
             best, reached = line, value
     return None if best is None else dict(best["config"]["tuning"]["tried"])
+
+
+def _value(line: Line) -> float | None:
+    """What a tuning trial has reached; None where it diverged, to NaN or infinity too."""
+    value = line["metrics"].get(line["metric"])
+    return value if value is not None and math.isfinite(value) else None
 
 
 @final
@@ -153,7 +160,7 @@ class ArmTuning:
 
     def _note(self, line: Line) -> None:
         state = self._optuna.trial.TrialState
-        value = line["metrics"].get(line["metric"])
+        value = _value(line)
         if value is None:
             self._study.tell(self._asked, state=state.PRUNED)
         else:

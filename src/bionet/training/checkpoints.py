@@ -4,13 +4,16 @@ Orbax writes the arrays, each save whole or not at all. What lies on disk is arr
 JSON: loading one runs no code from it. The structure comes from the program that
 resumes, and a checkpoint that does not fit it is refused with the first difference.
 A seal with the sha256 of every file is written last, so that a flipped bit never
-becomes a weight.
+becomes a weight. A save without a seal was cut off before its end: the one before it counts,
+and is not removed until the next seal is written.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import time
 from pathlib import Path
 from typing import Any, final
 
@@ -18,14 +21,16 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
-from bionet._core.files import write_json
+from bionet._core.files import check_writable, entries, write_json
 from bionet._core.leaves import as_leaf, as_numbers
 from bionet.layer_maps.sparse import leaf_name
+from bionet.training.fingerprint import generator
 from bionet.training.method import TrainState
 
 FORMAT = "bionet-checkpoint-1"
 KEPT = 2
 SEAL = "sha256.json"
+PARTS = ("about", "state")
 TEMPORARY = ".orbax-checkpoint-tmp"
 
 
@@ -39,11 +44,11 @@ class Checkpoints:
     """The checkpoints of one run, in one directory, of which the newest two are kept.
 
     Args:
-        directory: made at the first save.
+        directory: made at the first save; `~` is the user's home.
     """
 
     def __init__(self, directory: str | Path) -> None:
-        self.directory = Path(directory).absolute()
+        self.directory = Path(directory).expanduser().absolute()
 
     def latest(self) -> int | None:
         """The epoch of the newest whole checkpoint; None where there is none.
@@ -51,32 +56,55 @@ class Checkpoints:
         Raises:
             CheckpointError: the directory holds something, but no checkpoint of bionet's.
         """
-        if not self.directory.exists():
-            return None
-        if not self.directory.is_dir():
-            raise CheckpointError(f"{self.directory} is a file, not a directory of checkpoints.")
-        # A save that was cut off leaves a folder under orbax's temporary name: no checkpoint.
-        found = [path for path in self.directory.iterdir() if TEMPORARY not in path.name]
-        epochs = [int(path.name) for path in found if path.is_dir() and path.name.isdigit()]
-        if found and not epochs:
+        return max(self._found()[0], default=None)
+
+    def cut_off(self) -> list[int]:
+        """The epochs whose save was cut off before its end, in order; the next save removes them.
+
+        Raises:
+            CheckpointError: the directory holds something, but no checkpoint of bionet's.
+        """
+        return sorted(self._found()[1])
+
+    def notes(self) -> Any:
+        """The notes of the newest whole checkpoint; None where there is none.
+
+        Raises:
+            CheckpointError: it can't be read, or is not bionet's.
+        """
+        epoch = self.latest()
+        return None if epoch is None else self._about(epoch)["notes"]
+
+    def check_writable(self) -> None:
+        """Makes the directory, and makes sure that it can be written.
+
+        Raises:
+            CheckpointError: it cannot; the sentence says why.
+        """
+        try:
+            check_writable(self.directory)
+        except OSError as error:
             raise CheckpointError(
-                f"{self.directory} holds files but no bionet checkpoint; name another directory."
-            )
-        return max(epochs, default=None)
+                f"Checkpoints can't be kept in {self.directory} ({error.strerror}). Name a "
+                "directory that can be made and written."
+            ) from error
 
     def save(self, epoch: int, train_state: TrainState, key: PRNGKeyArray, notes: Any) -> None:
         """Writes the state after `epoch`, the run's key, and JSON-ready notes."""
         import orbax.checkpoint as ocp
 
+        self._remove_remains()
         leaves = _leaves(train_state)
         about = {
             "format": FORMAT,
             "epoch": epoch,
             "key": _key_numbers(key),
+            "generator": generator(key),
             "leaves": _described(train_state),
             "notes": notes,
         }
-        options = ocp.CheckpointManagerOptions(max_to_keep=KEPT, enable_async_checkpointing=False)
+        # Orbax would remove the older ones before there is a seal on this one.
+        options = ocp.CheckpointManagerOptions(max_to_keep=None, enable_async_checkpointing=False)
         with ocp.CheckpointManager(self.directory, options=options) as manager:
             manager.save(
                 epoch,
@@ -85,9 +113,11 @@ class Checkpoints:
                 ),
             )
         write_json(self.directory / str(epoch) / SEAL, self._hashes(epoch))
+        for old in sorted(self._found()[0])[:-KEPT]:
+            _remove(self.directory / str(old))
 
     def restore(self, template: TrainState, key: PRNGKeyArray) -> tuple[TrainState, Any]:
-        """The newest state, in the structure of `template`, and its notes.
+        """The newest whole state, in the structure of `template`, and its notes.
 
         Raises:
             CheckpointError: unreadable, not bionet's, of another model, or of another key.
@@ -95,12 +125,45 @@ class Checkpoints:
         epoch = self.latest()
         if epoch is None:
             raise CheckpointError(f"There is no checkpoint in {self.directory}.")
-        about = self._read(epoch, None)
-        self._check_format(about)
-        self._check_seal(epoch)
+        about = self._about(epoch)
         self._check_fit(about, template, key)
         numbered = self._read(epoch, _leaves(template))
         return _filled(template, numbered), about["notes"]
+
+    def _found(self) -> tuple[set[int], set[int]]:
+        """The epochs with a whole checkpoint, and those with one that lacks its seal."""
+        if not self.directory.exists():
+            return set(), set()
+        if not self.directory.is_dir():
+            raise CheckpointError(f"{self.directory} is a file, not a directory of checkpoints.")
+        # A save that was cut off earlier leaves a folder under orbax's temporary name.
+        found = [path for path in entries(self.directory) if TEMPORARY not in path.name]
+        numbered = {int(path.name): path for path in found if path.is_dir() and _epoch(path.name)}
+        if found and not numbered:
+            raise CheckpointError(
+                f"{self.directory} holds files but no bionet checkpoint; name another directory."
+            )
+        sealed = {epoch for epoch, path in numbered.items() if (path / SEAL).exists()}
+        rest = numbered.keys() - sealed
+        cut_off = {n for n in rest if all((numbered[n] / part).is_dir() for part in PARTS)}
+        foreign = max(rest - cut_off, default=-1)
+        if foreign > max(sealed, default=-1):
+            raise self._unreadable(foreign, "unfinished")
+        return sealed, cut_off
+
+    def _remove_remains(self) -> None:
+        """Removes what saves that were cut off have left, so that their epochs can be saved."""
+        for epoch in self._found()[1]:
+            _remove(self.directory / str(epoch))
+        for path in self.directory.glob(f"*{TEMPORARY}*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _about(self, epoch: int) -> Any:
+        """The JSON part of a whole checkpoint."""
+        about = self._read(epoch, None)
+        self._check_format(about)
+        self._check_seal(epoch)
+        return about
 
     def _read(self, epoch: int, template: dict[str, Array] | None) -> Any:
         """The JSON part of a checkpoint, or its arrays in the form of `template`."""
@@ -138,7 +201,7 @@ class Checkpoints:
         try:
             sealed = json.loads(seal.read_text("utf-8"))
         except (OSError, ValueError):
-            raise self._unreadable(epoch, "unfinished") from None
+            raise self._unreadable(epoch, "damaged") from None
         found = self._hashes(epoch)
         if not isinstance(sealed, dict) or any(found.get(name) != sealed[name] for name in sealed):
             raise self._unreadable(epoch, "damaged")
@@ -167,12 +230,29 @@ class Checkpoints:
                 f"The checkpoint in {self.directory} was made with another seed; resume it with "
                 "the key of that run."
             )
+        made, here = about.get("generator", generator(key)), generator(key)
+        if made != here:
+            raise CheckpointError(
+                f"The checkpoint in {self.directory} was made with the generator {made!r}, and the "
+                f"key of this run is one of {here!r}; resume it with a key of that generator."
+            )
 
 
 def _leaves(train_state: PyTree) -> dict[str, Array]:
     """The arrays by number; orbax takes none that is empty, and there is nothing to keep."""
     arrays = jax.tree.leaves(eqx.filter(train_state, eqx.is_array))
     return {_number(n): as_numbers(leaf) for n, leaf in enumerate(arrays) if leaf.size}
+
+
+def _epoch(name: str) -> bool:
+    return name.isascii() and name.isdigit()
+
+
+def _remove(folder: Path) -> None:
+    """Removes a checkpoint: it stops being one in one step, whenever the process is killed."""
+    gone = folder.with_name(f"{folder.name}{TEMPORARY}-{time.time_ns()}")
+    folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _number(position: int) -> str:

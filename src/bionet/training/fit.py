@@ -20,15 +20,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray, PyTree
 
-from bionet.training.checkpoints import CheckpointError, Checkpoints
 from bionet.training.epoch import flags_per_step, host_copy, on_device, run_epoch
 from bionet.training.evaluate import evaluate
 from bionet.training.health import finite_leaves, non_finite, nothing_evaluated
 from bionet.training.method import AbstractMethod, TrainState
-from bionet.training.problem import Problem
+from bionet.training.problem import ROW_NAMES, Problem
 from bionet.training.progress import epoch_progress
-
-Row = dict[str, float]
+from bionet.training.run_checkpoints import Row, RunCheckpoints
+from bionet.training.stopping import ends_the_run, out_of_patience, tell_of_nan
 
 
 @final
@@ -68,6 +67,8 @@ class FitResult:
         test: loss and metric on the test split; empty where there is none.
         stopped: why the run ended: "epochs", "patience" or "callback".
         seconds: of this call, with compilation.
+        notes: sentences on what the numbers do not show, a resume from an older checkpoint or
+            a validation metric that was never a number. Most runs have none.
     """
 
     model: PyTree
@@ -76,6 +77,7 @@ class FitResult:
     test: Row
     stopped: str
     seconds: float
+    notes: tuple[str, ...] = ()
 
 
 def fit(
@@ -97,22 +99,25 @@ def fit(
         method: how to train.
         epochs: passes over the training batches; 0 evaluates the untrained model.
         key: of everything that is random in the run.
-        callbacks: called after each epoch with an `Event`; one that returns True ends
-            the run.
+        callbacks: called after each epoch with an `Event`; one that returns True, of Python,
+            NumPy or JAX, ends the run.
         patience: end the run when the validation metric has not risen for so many
-            epochs. The model that is returned is still the last one.
+            epochs; NaN is no rise. The model that is returned is still the last one.
         progress: a progress bar; None shows it on a terminal only.
-        checkpoint: a directory for a checkpoint after each epoch.
-        resume: go on from the newest checkpoint there; starts anew where there is none.
+        checkpoint: a directory for a checkpoint after each epoch; `~` is the user's home.
+        resume: go on from the newest whole checkpoint there, of the same run; starts anew where
+            there is none.
 
     Returns:
         The trained model, its history and its test metrics.
 
     Raises:
-        ValueError: a negative number of epochs, `patience` without a validation split, or a
-            model that lacks what the method needs.
-        CheckpointError: a directory that holds checkpoints already (without `resume`), or
-            ones that can't be read or belong to another run.
+        ValueError: a negative number of epochs, `patience` without a validation split, a
+            model that lacks what the method needs, or a method whose metrics have a name that
+            `fit` gives to its own.
+        CheckpointError: a directory that can't be written or holds checkpoints already (without
+            `resume`), or ones that can't be read or belong to another run: other data, another
+            method, setting or key, or fewer epochs than it has; what differs is named.
         NonFiniteError: weights became NaN or infinite, or every single evaluation of the loss
             in an epoch was; the last checkpoint is still good.
 
@@ -128,32 +133,42 @@ def fit(
         ```
     """
     began = time.perf_counter()
-    _check_arguments(problem, epochs, patience)
-    train_state, history, checkpoints = _start(problem, method, key, checkpoint, resume)
+    _check_arguments(problem, epochs, patience, checkpoint, resume)
+    train_state, history, kept, notes = _start(problem, method, key, checkpoint, resume, epochs)
+    if len(history) < epochs:
+        _check_names(problem, method, train_state, key)
     stopped = "epochs"
-    with epoch_progress(epochs, len(history), progress, problem.metric_name) as tell:
+    with epoch_progress(epochs, len(history), progress, problem.metric_name) as show:
         for epoch in range(len(history) + 1, epochs + 1):
-            if _out_of_patience(history, problem.metric_name, patience):
+            if out_of_patience(history, problem.metric_name, patience):
                 stopped = "patience"
                 break
-            train_state, row = _train_epoch(problem, method, train_state, key, epoch, checkpoints)
+            train_state, row = _train_epoch(problem, method, train_state, key, epoch, kept)
             history.append(row)
-            tell(epoch, row)
-            if checkpoints is not None:
-                checkpoints.save(epoch, train_state, key, {"history": history})
+            show(epoch, row)
+            if kept is not None:
+                kept.save(epoch, train_state, history)
             event = Event(epoch, epochs, row, tuple(history), train_state)
             answers = [callback(event) for callback in callbacks]  # each one is to be told
-            if any(answer is True for answer in answers):
+            if any(ends_the_run(answer) for answer in answers):
                 stopped = "callback"
                 break
+    tell_of_nan(problem, history, notes)
     model = method.finish(train_state)
     test = {}
     if problem.test is not None:
         test = evaluate(problem, model, problem.test, _key(key, "test", 0))
-    return FitResult(model, train_state, tuple(history), test, stopped, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return FitResult(model, train_state, tuple(history), test, stopped, seconds, tuple(notes))
 
 
-def _check_arguments(problem: Problem, epochs: int, patience: int | None) -> None:
+def _check_arguments(
+    problem: Problem,
+    epochs: int,
+    patience: int | None,
+    directory: str | Path | None,
+    resume: bool,
+) -> None:
     if epochs < 0:
         raise ValueError(f"fit: epochs needs 0 or more, got {epochs}.")
     if patience is not None and patience < 1:
@@ -163,6 +178,8 @@ def _check_arguments(problem: Problem, epochs: int, patience: int | None) -> Non
             "fit: patience needs a validation split to watch, but the problem has none; "
             "the test split is never used for it."
         )
+    if resume and directory is None:
+        raise ValueError("fit: resume=True needs checkpoint=DIR, the directory to go on from.")
 
 
 def _start(
@@ -171,28 +188,35 @@ def _start(
     key: PRNGKeyArray,
     directory: str | Path | None,
     resume: bool,
-) -> tuple[TrainState, list[Row], Checkpoints | None]:
-    """The state and the history to go on from."""
+    epochs: int,
+) -> tuple[TrainState, list[Row], RunCheckpoints | None, list[str]]:
+    """The state and the history to go on from, where they are kept, and the notes so far."""
     train_state = method.init(problem.model, _key(key, "init", 0))
     # The epochs work in these arrays, and the problem's model is not theirs to use up.
     train_state = jax.tree.map(
         lambda leaf: leaf.copy() if eqx.is_array(leaf) else leaf, train_state
     )
     if directory is None:
-        if resume:
-            raise ValueError("fit: resume=True needs checkpoint=DIR, the directory to go on from.")
-        return train_state, [], None
-    checkpoints = Checkpoints(directory)
-    latest = checkpoints.latest()
-    if latest is None:
-        return train_state, [], checkpoints
-    if not resume:
-        raise CheckpointError(
-            f"{checkpoints.directory} already holds a checkpoint, of epoch {latest}; pass "
-            "resume=True to go on from it, or name another directory."
-        )
-    train_state, notes = checkpoints.restore(train_state, key)
-    return train_state, list(notes["history"]), checkpoints
+        return train_state, [], None, []
+    kept = RunCheckpoints(directory, problem, method, key, epochs)
+    train_state, history, notes = kept.begin(train_state, epochs, resume)
+    return train_state, history, kept, notes
+
+
+def _check_names(
+    problem: Problem, method: AbstractMethod, train_state: TrainState, key: PRNGKeyArray
+) -> None:
+    """Traces an epoch, as its first call would, and refuses metrics that would hide a row's own."""
+    _, metrics = eqx.filter_eval_shape(
+        run_epoch, method, train_state, problem.train, _key(key, "epoch", 1)
+    )
+    for name in metrics:
+        if name in (*ROW_NAMES, problem.metric_name):
+            raise ValueError(
+                f"fit: the metrics of the method {method.spec.name!r} have the name {name!r}, "
+                "which a row of the history has for a number of its own. Rename it, to "
+                f"'training_{name}' say."
+            )
 
 
 def _train_epoch(
@@ -201,17 +225,17 @@ def _train_epoch(
     before: TrainState,
     key: PRNGKeyArray,
     epoch: int,
-    checkpoints: Checkpoints | None,
+    kept: RunCheckpoints | None,
 ) -> tuple[TrainState, Row]:
     began = time.perf_counter()
     epoch_key = _key(key, "epoch", epoch)
-    kept = host_copy(before)
+    copied = host_copy(before)
     after, metrics = run_epoch(method, before, problem.train, epoch_key)
     row: Row = {"epoch": epoch} | {name: float(value.mean()) for name, value in metrics.items()}
     if 0 < row.get("evaluations", 0) <= row.get("failed", 0):
-        raise nothing_evaluated(epoch, _kept(checkpoints))
+        raise nothing_evaluated(epoch, _remaining(kept))
     if not finite_leaves(after.model).all():
-        raise _diagnosed(problem, method, on_device(kept, after), epoch_key, checkpoints)
+        raise _diagnosed(problem, method, on_device(copied, after), epoch_key, kept)
     if problem.validation is not None:
         model = method.finish(after)
         row |= evaluate(problem, model, problem.validation, _key(key, "validation", epoch))
@@ -223,29 +247,23 @@ def _diagnosed(
     method: AbstractMethod,
     before: TrainState,
     key: PRNGKeyArray,
-    checkpoints: Checkpoints | None,
+    kept: RunCheckpoints | None,
 ) -> Exception:
     """The error that names the first edge to fail and the step in which it did."""
     flags = flags_per_step(method, before, problem.train, key)
     first = int(jnp.argmin(flags.all(axis=1)))  # the first step with a flag down
-    return non_finite(before.model, flags[first], int(before.step) + first + 1, _kept(checkpoints))
+    step = int(before.step) + first + 1
+    return non_finite(before.model, flags[first], step, _remaining(kept))
 
 
-def _kept(checkpoints: Checkpoints | None) -> str:
+def _remaining(kept: RunCheckpoints | None) -> str:
     """What the user still has of a run that has failed, as a sentence."""
-    if checkpoints is None:
+    if kept is None:
         return "No checkpoint was kept; pass checkpoint=DIR to have one."
-    latest = checkpoints.latest()
+    latest = kept.checkpoints.latest()
     if latest is None:
         return "It was the first epoch, so there is no checkpoint yet."
-    return f"The last good checkpoint, of epoch {latest}, is in {checkpoints.directory}."
-
-
-def _out_of_patience(history: Sequence[Row], metric: str, patience: int | None) -> bool:
-    if patience is None or len(history) <= patience:
-        return False
-    values = [row[metric] for row in history]
-    return max(values[-patience:]) <= max(values[:-patience])
+    return f"The last good checkpoint, of epoch {latest}, is in {kept.checkpoints.directory}."
 
 
 def _key(key: PRNGKeyArray, purpose: str, number: int) -> PRNGKeyArray:

@@ -33,6 +33,7 @@ from bionet.states.sequential import SequentialState
 from bionet.training.batches import AbstractBatches
 from bionet.training.evaluate import evaluate
 from bionet.training.fit import fit
+from bionet.training.health import comparable
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.problem import Problem
 
@@ -190,7 +191,7 @@ def frozen_control(
             model = tuned.finish(gathered)
             scores = evaluate(problem, model, examples, key)
             found.append(FrozenControl(model, hidden, ridge, scores, {}))
-    best = max(found, key=lambda control: control.validation[problem.metric_name])
+    best = max(found, key=lambda one: comparable(one.validation[problem.metric_name]))
     if refit is not None:
         hidden: Hidden = "dynamics" if best.hidden == "dynamics" else "feed-forward"
         method = FrozenHidden(state, steps=steps, hidden=hidden, ridge=best.ridge)

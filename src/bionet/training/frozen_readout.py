@@ -20,6 +20,7 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 from bionet.training.evaluate import evaluate
 from bionet.training.fit import fit
 from bionet.training.frozen import RIDGES, FrozenControl
+from bionet.training.health import comparable
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.problem import Problem
 
@@ -142,7 +143,7 @@ def frozen_readout_control(
         model = FrozenReadout(readout, ridge=ridge).finish(gathered)
         scores = evaluate(problem, model, examples, key)
         found.append(FrozenControl(model, "features", ridge, scores, {}))
-    best = max(found, key=lambda control: control.validation[problem.metric_name])
+    best = max(found, key=lambda one: comparable(one.validation[problem.metric_name]))
     if problem.test is None:
         return best
     return replace(best, test=evaluate(problem, best.model, problem.test, key))

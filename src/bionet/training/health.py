@@ -7,6 +7,7 @@ run again, from its start, with a look after every step.
 
 from __future__ import annotations
 
+import math
 from typing import Any, final
 
 import equinox as eqx
@@ -21,6 +22,14 @@ from bionet.modules.trained import partition_trained
 @final
 class NonFiniteError(ArithmeticError):
     """Weights or losses are NaN or infinite; the sentence says which, and since when."""
+
+
+def comparable(score: float) -> float:
+    """A score to be compared, higher is better: NaN is below every number.
+
+    `max` keeps a NaN that stands first, for nothing is greater than it.
+    """
+    return -math.inf if math.isnan(score) else score
 
 
 @eqx.filter_jit

@@ -6,9 +6,9 @@ any of the other on the same model, the same split and the same seeds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, final
 
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
@@ -16,6 +16,9 @@ from bionet.training.batches import AbstractBatches, Examples
 
 Predict = Callable[[Any, Array, PRNGKeyArray], Array]
 Score = Callable[[Array, Array], Float[Array, ""]]
+
+ROW_NAMES: Final = ("epoch", "loss", "seconds")
+"""What a row of a history holds beside the metric and what the method tells."""
 
 
 @final
@@ -32,6 +35,10 @@ class Problem:
         validation: what is looked at while training, for early stopping and tuning.
         test: what is looked at once, at the end.
         metric_name: the word for the metric in tables.
+        settings: what it was made with, by name; a checkpoint goes on with the same alone.
+
+    Raises:
+        ValueError: a name for the metric that a row of the history has for something else.
     """
 
     model: PyTree
@@ -42,3 +49,11 @@ class Problem:
     validation: Examples | None = None
     test: Examples | None = None
     metric_name: str = "accuracy"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.metric_name in ROW_NAMES:
+            raise ValueError(
+                f"Problem: metric_name {self.metric_name!r} is the name of another number of each "
+                f"epoch ({', '.join(ROW_NAMES)}). Name the metric otherwise."
+            )

@@ -30,7 +30,7 @@ def epoch_progress(epochs: int, done: int, show: bool | None, metric: str) -> It
         show: True or False; None shows it on a terminal only.
         metric: the metric that is told beside the loss.
     """
-    if show is False or (show is None and not sys.stderr.isatty()):
+    if not (sys.stderr.isatty() if show is None else show):
         yield _Silence()
         return
     from rich.console import Console

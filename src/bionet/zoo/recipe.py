@@ -19,10 +19,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from bionet._core.contents import contents
 from bionet._core.names import unknown
 from bionet.datasets import Parts, Splits, one_vs_all
 from bionet.states.sequential import SequentialState
 from bionet.training.batches import ArrayBatches, Examples
+from bionet.training.checkpoints import Checkpoints
 from bionet.training.fit import Callback, FitResult, fit
 from bionet.training.frozen_readout import LinearReadout
 from bionet.training.method import AbstractMethod
@@ -229,6 +231,7 @@ class Recipe(Generic[C]):
             validation=None if validation is None else _examples(validation, classes),
             test=_examples(splits.test, classes),
             metric_name=self.metric,
+            settings={"recipe": self.id, **_settings(config)},
         )
 
     def fit(
@@ -250,7 +253,8 @@ class Recipe(Generic[C]):
             seed: of everything that is random.
             epochs: instead of the config's; 0 measures the untrained network.
             checkpoint: a directory for a checkpoint after each epoch.
-            resume: go on from the newest checkpoint there.
+            resume: go on from the newest checkpoint there. A schedule of learning rates keeps the
+                length that it was planned for: a longer run goes on at its last value.
             callbacks: called after each epoch with a `bionet.training.Event`.
             patience: end the run when the validation metric has not risen for so long.
             progress: a progress bar; None shows it on a terminal only.
@@ -268,11 +272,12 @@ class Recipe(Generic[C]):
                 f"Recipe {self.id!r} needs a validation split, which its control is tuned on and "
                 "its curve is drawn from. Hold some of the training data out."
             )
-        problem = recipe.problem(seed, splits)
+        planned = recipe.replace(epochs=_planned(checkpoint, resume, config.epochs))
+        problem = planned.problem(seed, splits)
         key = _seed_keys(seed)[1]
         fitted = fit(
             problem,
-            recipe.method(),
+            planned.method(),
             epochs=config.epochs,
             key=key,
             callbacks=callbacks,
@@ -281,7 +286,9 @@ class Recipe(Generic[C]):
             checkpoint=checkpoint,
             resume=resume,
         )
-        return recipe._result(fitted, control_of(recipe, problem, key, seed), splits, seed)
+        control = control_of(recipe, problem, key, seed)
+        notes = [*fitted.notes, *_on_the_plan(planned, recipe, len(fitted.history))]
+        return recipe._result(fitted, control, splits, seed, notes)
 
     def demo(
         self, steps: int | None = None, *, seed: int = 0, progress: bool | None = None
@@ -312,13 +319,20 @@ class Recipe(Generic[C]):
         return result
 
     def _result(
-        self, fitted: FitResult, control: Result | None, splits: Splits | Parts, seed: int
+        self,
+        fitted: FitResult,
+        control: Result | None,
+        splits: Splits | Parts,
+        seed: int,
+        notes: Sequence[str],
     ) -> Result:
         details = {} if control is None else dict(control.details)
         if self.switched is not None:
             details["method"] = self.switched.name
             if has_signs(self.build()) and not has_signs(fitted.model):
                 details["method"] += " on the smooth twin (tanh for each sign)"
+        if notes:
+            details["notes"] = list(notes)
         return Result(
             recipe=self.id,
             dataset=splits.name,
@@ -353,6 +367,43 @@ def _switched_once(
     state, steps, linear = (None if make is None else make(config) for make in maybe)
     loss = Objective(predictor(config), objective(config))
     return switch.make(Task(id, loss, state, steps, linear, _made_once(trainer, config)))
+
+
+def _settings(config: Any) -> dict[str, Any]:
+    """The fields of a config that a run has to keep; it may be made longer."""
+    fields = (field.name for field in dataclasses.fields(config))
+    return {name: getattr(config, name) for name in fields if name != "epochs"}
+
+
+def _planned(checkpoint: str | Path | None, resume: bool, epochs: int) -> int:
+    """The epochs that a run was planned for when it began; `epochs` where it begins now."""
+    notes = Checkpoints(checkpoint).notes() if resume and checkpoint is not None else None
+    return notes.get("planned", epochs) if isinstance(notes, dict) else epochs
+
+
+def _on_the_plan(planned: Recipe[Any], recipe: Recipe[Any], done: int) -> list[str]:
+    """What is said of a run of another length than its schedule was planned for."""
+    plan, epochs = planned.config.epochs, recipe.config.epochs
+    if not (done > plan or done == epochs < plan) or _schedule(planned) == _schedule(recipe):
+        return []
+    later = f"epochs {plan + 1} to {done}" if done > plan + 1 else f"epoch {done}"
+    how = f"{later} ran at its last value"
+    if epochs < plan:
+        how = f"the run ended after {done}, before the schedule did"
+    return [
+        f"The schedule of learning rates was planned for {_counted(plan)}: {how}. A run that is "
+        f"planned for {_counted(epochs)} from its beginning may come out otherwise."
+    ]
+
+
+def _counted(epochs: int) -> str:
+    return "1 epoch" if epochs == 1 else f"{epochs} epochs"
+
+
+def _schedule(recipe: Recipe[Any]) -> dict[str, str]:
+    """What a method is made of, but for the number of epochs itself."""
+    lines = contents(recipe.method())
+    return {name: lines[name] for name in lines if name.rpartition(".")[2] != "epochs"}
 
 
 def _seed_keys(seed: int) -> tuple[PRNGKeyArray, PRNGKeyArray]:

@@ -36,7 +36,8 @@ class Result(Sequence[float]):
         seconds: of training, with compilation.
         metric: the name of the metric.
         stopped: why the run ended: "epochs", "patience" or "callback".
-        details: what else is worth knowing, for example which control was the better.
+        details: what else is worth knowing, for example which control was the better; "notes"
+            holds sentences on the run itself, where there are any.
         model: the model after the last epoch.
     """
 
@@ -185,6 +186,7 @@ class Result(Sequence[float]):
             lines.append(f"On the same test data: {', '.join(rules)}.")
         if "control" in self.details:
             lines.append(f"Frozen control: {self.details['control']}.")
+        lines += self.details.get("notes", ())
         lines.append(f"Trained in {self.seconds:.1f} s, compilation included.")
         return "\n".join(lines)
 

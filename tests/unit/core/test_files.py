@@ -2,7 +2,7 @@ import errno
 
 import pytest
 
-from bionet._core.files import write_whole, write_with
+from bionet._core.files import check_writable, entries, write_whole, write_with
 
 
 def test_a_file_is_written_with_its_folders(tmp_path):
@@ -33,3 +33,18 @@ def test_what_has_no_number_is_raised_as_it_is(tmp_path):
     with pytest.raises(OSError, match="^the server hung up$") as gone:
         write_with(tmp_path / "b", put)
     assert gone.value.filename is None
+
+
+def test_what_only_a_system_leaves_is_no_entry(tmp_path):
+    for name in (".DS_Store", "THUMBS.DB", "._data", ".gitkeep"):
+        (tmp_path / name).touch()
+    assert entries(tmp_path) == []
+    (tmp_path / ".hidden").touch()
+    (tmp_path / "1").mkdir()
+    assert [path.name for path in entries(tmp_path)] == [".hidden", "1"]
+
+
+def test_a_directory_that_can_not_be_made_is_an_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="Not a directory"):
+        check_writable(tmp_path / "file" / "run")

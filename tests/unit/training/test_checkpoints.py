@@ -1,6 +1,8 @@
 """Checkpoints: a resumed run is the run that was never cut off, and nothing foreign gets in."""
 
+import re
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +13,21 @@ import optax
 import pytest
 
 from bionet.training.checkpoints import CheckpointError, Checkpoints
+from bionet.training.epoch import run_epoch
 from bionet.training.fit import fit
+from bionet.training.run_checkpoints import FitWarning
 from bionet.training.two_phase import TwoPhase
 
 KEY = jax.random.key(5)
+
+
+def broken(method, train_state, batches, key):
+    """Traces as an epoch does, and fails when it is to be run."""
+    if isinstance(train_state.step, jax.core.Tracer):
+        return run_epoch(method, train_state, batches, key)
+    raise RuntimeError("the device is gone")
+
+
 EPOCHS = 4
 
 
@@ -68,17 +81,28 @@ class TestResume:
             run(tmp_path, callbacks=[cut])
         is_unbroken(run(tmp_path, resume=True))
 
-    def test_after_an_error_in_the_middle_of_an_epoch(
-        self, run, task, is_unbroken, tmp_path, on_disk
-    ):
-        problem = task()
-        zero = problem.train.examples.y.at[17].set(0.0)  # a label that no rule takes
-        spoiled = eqx.tree_at(lambda batches: batches.examples.y, problem.train, zero)
+    def test_after_an_error_in_an_epoch(self, run, is_unbroken, tmp_path, on_disk, monkeypatch):
         run(tmp_path, epochs=2)
-        with pytest.raises(RuntimeError, match="labels need to be -1 or"):
-            run(tmp_path, replace(problem, train=spoiled), resume=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys.modules["bionet.training.fit"], "run_epoch", broken)
+            with pytest.raises(RuntimeError, match="the device is gone"):
+                run(tmp_path, resume=True)
         assert on_disk(tmp_path) == ["1", "2"]
         is_unbroken(run(tmp_path, resume=True))
+
+    @pytest.mark.parametrize("sealed", [1, 0])
+    def test_after_a_kill_before_the_seal(self, run, is_unbroken, tmp_path, sealed):
+        run(tmp_path, epochs=sealed + 1)
+        (tmp_path / str(sealed + 1) / "sha256.json").unlink()
+        went = f"on from epoch {sealed}" if sealed else "from the beginning"
+        told = (
+            f"The save of epoch {sealed + 1} in {tmp_path} was cut off before its end and is not "
+            f"used; the run went {went}."
+        )
+        with pytest.warns(FitWarning, match=re.escape(told)):
+            resumed = run(tmp_path, resume=True)
+        assert resumed.notes == (told,)
+        is_unbroken(resumed)
 
     def test_after_a_save_was_cut_off(self, run, is_unbroken, tmp_path, on_disk):
         run(tmp_path, epochs=2)

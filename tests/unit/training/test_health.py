@@ -14,7 +14,7 @@ from jaxtyping import Array
 
 from bionet.modules.trained import apply_trained, partition_trained
 from bionet.training.batches import ArrayBatches
-from bionet.training.checkpoints import Checkpoints
+from bionet.training.checkpoints import CheckpointError, Checkpoints
 from bionet.training.fit import fit
 from bionet.training.health import NonFiniteError, finite_leaves, leaf_names, non_finite
 from bionet.training.two_phase import TwoPhase
@@ -127,13 +127,15 @@ def test_the_last_good_checkpoint_is_kept_and_can_be_restored(task, spoiled, say
         assert np.array_equal(found, expected)
 
 
-def test_it_can_be_gone_on_from_with_another_method(task, spoiled, tmp_path):
-    problem = task()
+def test_another_method_goes_on_from_its_weights_in_a_run_of_its_own(task, spoiled, says, tmp_path):
+    problem, healed = task(), spoiled()
     with pytest.raises(NonFiniteError):
         fit(problem, spoiled(((1, 1), 8, np.nan)), epochs=2, key=KEY, checkpoint=tmp_path)
-    result = fit(problem, spoiled(), epochs=2, key=KEY, checkpoint=tmp_path, resume=True)
-    assert len(result.history) == 2
-    assert int(result.train_state.step) == 2 * PER_EPOCH
+    with says(CheckpointError, "belongs to another run: `optimizer."):
+        fit(problem, healed, epochs=2, key=KEY, checkpoint=tmp_path, resume=True)
+    state, _ = Checkpoints(tmp_path).restore(healed.init(problem.model, KEY), KEY)
+    result = fit(replace(problem, model=healed.finish(state)), healed, epochs=1, key=KEY)
+    assert len(result.history) == 1
 
 
 def test_in_the_first_epoch_there_is_no_checkpoint_yet(task, spoiled, says, tmp_path):

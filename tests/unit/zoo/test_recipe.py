@@ -363,8 +363,64 @@ class TestFit:
         with pytest.raises(CheckpointError, match="made with another seed"):
             toy.fit(seed=2, checkpoint=tmp_path, resume=True, progress=False)
 
+    def test_another_setting_is_refused_by_name(self, toy, tmp_path):
+        toy.fit(epochs=1, checkpoint=tmp_path, progress=False)
+        for fields, differs in (
+            ({"flip": 0.2}, "`flip` of the settings was 0.1 and is 0.2 here"),
+            ({"rate": 0.5}, "`rate` of the settings was 0.25 and is 0.5 here"),
+        ):
+            with pytest.raises(CheckpointError, match=re.escape(differs)):
+                toy.replace(**fields).fit(checkpoint=tmp_path, resume=True, progress=False)
+
+    def test_fewer_epochs_than_were_run_are_refused(self, toy, tmp_path):
+        toy.fit(epochs=2, checkpoint=tmp_path, progress=False)
+        with pytest.raises(CheckpointError, match="has 2 epochs behind it, and epochs=1 asks"):
+            toy.fit(epochs=1, checkpoint=tmp_path, resume=True, progress=False)
+
+    def test_a_longer_run_keeps_its_schedule_and_says_so(self, scheduled, tmp_path):
+        """A schedule of its new length would start again high up: neither the one nor the other."""
+        scheduled.fit(epochs=1, checkpoint=tmp_path, progress=False)
+        longer = scheduled.fit(epochs=3, checkpoint=tmp_path, resume=True, progress=False)
+        problem, plan = scheduled.problem(0), scheduled.replace(epochs=1).method()
+        key = jax.random.split(jax.random.key(0))[1]
+        assert told(longer.history) == told(fit(problem, plan, epochs=3, key=key).history)
+        note = (
+            "The schedule of learning rates was planned for 1 epoch: epochs 2 to 3 ran at its "
+            "last value. A run that is planned for 3 epochs from its beginning may come out "
+            "otherwise."
+        )
+        assert longer.details["notes"] == [note]
+        assert note in longer._caption().splitlines()
+
+    def test_a_run_cut_short_of_its_schedule_says_so(self, scheduled, tmp_path):
+        def cut(event):
+            return event.epoch == 1
+
+        scheduled.fit(checkpoint=tmp_path, callbacks=[cut], progress=False)
+        ended = scheduled.fit(epochs=2, checkpoint=tmp_path, resume=True, progress=False)
+        (note,) = ended.details["notes"]
+        assert "planned for 3 epochs: the run ended after 2, before the schedule did." in note
+
+    def test_a_longer_run_without_a_schedule_has_nothing_to_say(self, toy, tmp_path):
+        toy.fit(epochs=1, checkpoint=tmp_path, progress=False)
+        longer = toy.fit(epochs=2, checkpoint=tmp_path, resume=True, progress=False)
+        whole = toy.fit(epochs=2, progress=False)
+        assert told(longer.history) == told(whole.history)
+        assert "notes" not in longer.details
+
     def test_it_becomes_json(self, run):
         assert json.loads(json.dumps(run.to_dict()))["control"]["metrics"] == run.control.metrics
+
+
+@pytest.fixture
+def scheduled(toy):
+    """The toy with a rate that falls over the epochs of its config."""
+
+    def falling(config):
+        rates = optax.linear_schedule(config.rate, 0.01, 5 * config.epochs)
+        return TwoPhase(recipe_sizes(config), optimizer=optax.sgd(rates), clamped=3, free=3)
+
+    return replace(toy, trainer=falling)
 
 
 class TestDemo:
