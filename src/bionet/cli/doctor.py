@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bionet import zoo
-from bionet.cli.run_directory import installed_versions
+from bionet.cli.errors import UsageError
+from bionet.cli.plan import installed_versions
+from bionet.cli.platforms import check_platforms
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +36,7 @@ def run(options: argparse.Namespace) -> int:
 def _devices() -> dict[str, str]:
     import jax
 
+    check_platforms()
     return {str(device): device.device_kind for device in jax.devices()}
 
 
@@ -47,6 +50,8 @@ def _tried(look: Callable[[], dict[str, str]]) -> dict[str, str]:
     """What `look` finds; the doctor reports what is broken instead of breaking on it."""
     try:
         return look()
+    except UsageError as error:
+        return {"failed": str(error)}
     except Exception as error:
         return {"failed": f"{type(error).__name__}: {error}"}
 

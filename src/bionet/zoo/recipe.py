@@ -34,6 +34,7 @@ from bionet.zoo.methods import Switch, Task
 from bionet.zoo.registry import REGISTRY
 from bionet.zoo.result import Result
 from bionet.zoo.spec import RecipeSpec
+from bionet.zoo.values import check_values
 
 C = TypeVar("C")
 
@@ -119,7 +120,7 @@ class Recipe(Generic[C]):
         if dataset is not None and dataset not in takes:
             raise ValueError(f"For recipe {self.id!r}: {unknown('data set', dataset, takes)}")
         changed = dataclasses.replace(self, changes={**self.changes, **fields})
-        _ = changed.config  # a config checks its values when it is made
+        check_values(f"recipe {self.id!r}", changed.config)
         return changed
 
     def on(self, dataset: str | None) -> Recipe[C]:

@@ -98,7 +98,11 @@ def test_a_directory_without_a_run(refused, fake_zoo):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("{", "'here/config.json' is damaged: it is not JSON. Start a new run with `bionet run`."),
+        (
+            '{\n"kind": ',
+            "'here/config.json' is damaged: it is not JSON (line 2). "
+            "Start a new run with `bionet run`.",
+        ),
         (
             '{"lr": 1}',
             "'here/config.json' was not written by `bionet run`. "
