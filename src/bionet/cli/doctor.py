@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bionet import zoo
+from bionet._core.tables import print_table
 from bionet.cli.errors import UsageError
 from bionet.cli.plan import installed_versions
 from bionet.cli.platforms import check_platforms
@@ -68,4 +69,4 @@ def _print(findings: Mapping[str, Mapping[str, Any]]) -> None:
         table.add_column(no_wrap=True)
         for name, value in found.items() or [("none", "")]:
             table.add_row(Text(name), Text(str(value)))
-        console.print(table)
+        print_table(console, table)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bionet import zoo
+from bionet._core.tables import print_table
 from bionet.cli.claim import claim
 from bionet.cli.errors import StoppedError, UsageError
 from bionet.cli.parser import add_seed, whole_number
@@ -116,7 +117,7 @@ def train(
         raise StoppedError(_how_to_go_on(plan, directory, home)) from None
     from rich.console import Console
 
-    Console(highlight=False).print(result.table())
+    print_table(Console(highlight=False), result.table())
     print(f"Everything is in {home.path}: the learning curve is curve.png.")
     return 0
 

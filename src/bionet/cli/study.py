@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from bionet._core.names import unknown
+from bionet._core.tables import print_table
 from bionet.cli.errors import StoppedError, UsageError
 from bionet.cli.parser import whole_number
 
@@ -150,7 +151,7 @@ def _status(options: argparse.Namespace) -> int:
 
     console = Console(highlight=False)
     console.print(study.question, markup=False)
-    console.print(Progress.of(found).table())
+    print_table(console, Progress.of(found).table())
     for told in (found.read.told(), found.stale_told()):
         if told:
             print(told)

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bionet._core.names import unknown
+from bionet._core.tables import print_table
 from bionet.datasets import Parts, Splits, one_vs_all
 from bionet.states.sequential import SequentialState
 from bionet.training.batches import ArrayBatches, Examples
@@ -306,7 +307,7 @@ class Recipe(Generic[C]):
         console = Console(highlight=False)
         brief = {name: to for name, to in self.brief.items() if name not in self.changes}
         result = self.replace(**brief).fit(seed=seed, epochs=steps, progress=progress)
-        console.print(result.table())
+        print_table(console, result.table())
         if brief and steps is None:
             less = [f"{to} {name} of {getattr(self.config, name)}" for name, to in brief.items()]
             console.print(f"A brief demo: {', '.join(less)}. `bionet run` takes them all.")
