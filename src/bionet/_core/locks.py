@@ -59,10 +59,12 @@ class FileLock:
             os.close(self._file)
             self._beside.unlink(missing_ok=True)
             return
-        if self._temporary:
-            with contextlib.suppress(OSError):
-                self._path.unlink()  # While it is held: later it may be that of another process.
-        os.close(self._file)
+        try:
+            if self._temporary:
+                with contextlib.suppress(OSError):
+                    self._path.unlink()  # While it is held: later it may be another process's.
+        finally:
+            os.close(self._file)
 
     def _locked(self) -> int:
         file = self._opened(self._path, os.O_RDWR | os.O_CREAT)

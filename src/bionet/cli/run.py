@@ -109,8 +109,9 @@ def train(
             epochs=plan.epochs,
             checkpoint=directory.checkpoint,
             resume=resume,
-            callbacks=(directory.keep_metrics(),),
+            callbacks=(lambda event: directory.keep_metrics(event.history),),
         )
+        directory.keep_metrics(result.history)  # A kill may have come before the last line.
         directory.write_result(result)
         home.settle()
     except KeyboardInterrupt:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -120,16 +120,15 @@ class RunDirectory:
         lines = file.read_bytes().splitlines() if file.exists() else []
         return [_row(file, number, line) for number, line in enumerate(lines, 1)]
 
-    def keep_metrics(self) -> Callable[[Any], None]:
-        """A callback for `fit` that adds a line per epoch to `metrics.jsonl`."""
-        kept = {row["epoch"]: row for row in self.rows()}
-
-        def keep(event: Any) -> None:
-            kept.update({row["epoch"]: dict(row) for row in event.history})
-            lines = [json.dumps(kept[epoch]) + "\n" for epoch in sorted(kept)]
-            write_whole(self.path / "metrics.jsonl", "".join(lines))
-
-        return keep
+    def keep_metrics(self, history: Iterable[Mapping[str, Any]]) -> None:
+        """Writes `metrics.jsonl` anew, with the epochs that it lacks."""
+        known = self.rows()
+        kept = {row["epoch"]: row for row in [*known, *map(dict, history)]}
+        rows = [kept[epoch] for epoch in sorted(kept)]
+        if rows != known:
+            write_whole(
+                self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows)
+            )
 
     def discard(self) -> None:
         """Removes what this run has written before its first epoch was finished."""
