@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     try:
         code = dispatch(list(words))
+    except SystemExit as error:  # what Rich makes of a reader that has left
+        code = report(error.__context__ or error)
     except (Exception, KeyboardInterrupt) as error:
         code = report(error)
     try:

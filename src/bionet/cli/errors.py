@@ -64,9 +64,8 @@ def sentence(error: BaseException) -> str:
     """The first paragraph of the message, on one line; equinox wraps its own in a stack."""
     text = str(error)
     if _out_of_memory(error):
-        text = (
-            f"The machine has too little memory ({text or 'no more was given'}). Take less of it."
-        )
+        why = f" ({first})" if (first := text.partition("\n")[0]) else ""
+        text = f"There is too little memory{why}. Take smaller numbers."
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         text = f"{error.strerror}: '{error.filename}'. Check the path, its rights and the disk."
     wrapped = re.search(r"EquinoxRuntimeError: (.*)", text, re.DOTALL)
