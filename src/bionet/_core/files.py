@@ -54,6 +54,41 @@ def write_with(path: str | Path, put: Callable[[Path], None]) -> Path:
     return target
 
 
+def own_path(path: str | Path) -> Path:
+    """The path that a user has named; `~` is their home.
+
+    Raises:
+        ValueError: it begins with `~NAME`, and nobody of that name has a home.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(
+            f"'{path}' begins with a home that is not there. Write the path out, or put ./ before "
+            "it if a name begins with ~."
+        ) from None
+
+
+def check_writable(path: str | Path) -> Path:
+    """The path, if a file can be written there; makes nothing.
+
+    Raises:
+        ValueError: it is a directory, a part of it is a file, or its directory can't be written.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise ValueError(f"'{target}' is a directory. Give the path of a file in it.")
+    folder = next(each for each in target.absolute().parents if os.path.lexists(each))
+    if not folder.is_dir():
+        raise ValueError(f"'{target}' cannot be written: '{folder}' is no directory.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(
+            f"'{target}' cannot be written: '{folder}' takes no new files. Check its rights, or "
+            "choose another path."
+        )
+    return target
+
+
 def write_json(path: str | Path, value: Any) -> Path:
     """Writes `value` as indented JSON, whole or not at all."""
     return write_whole(path, json.dumps(value, indent=2, sort_keys=False) + "\n")
@@ -72,7 +107,7 @@ def _clutter(name: str) -> bool:
     return name.startswith(("._", ".nfs")) or name.casefold() in same
 
 
-def check_writable(directory: str | Path) -> None:
+def make_writable(directory: str | Path) -> None:
     """Makes a directory where it is missing, and writes a file into it that is gone at once.
 
     Raises:

@@ -27,11 +27,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     from bionet.cli.errors import report
     from bionet.cli.parser import dispatch
+    from bionet.cli.streams import close_stdout, prepare_streams
 
+    prepare_streams()
     words = sys.argv[1:] if argv is None else argv
     try:
         code = dispatch(list(words))
-        sys.stdout.flush()  # Here, where a reader that has left can still be told apart.
-        return code
+    except SystemExit as error:  # what Rich makes of a reader that has left
+        code = report(error.__context__ or error)
     except (Exception, KeyboardInterrupt) as error:
-        return report(error)
+        code = report(error)
+    try:
+        sys.stdout.flush()  # Here, where a reader that has left can still be told apart.
+    except OSError as error:
+        close_stdout()
+        code = report(error)
+    return code

@@ -8,6 +8,7 @@ from pathlib import Path
 from bionet import zoo
 from bionet.cli.errors import StoppedError
 from bionet.cli.parser import add_seed, whole_number
+from bionet.cli.platforms import check_platforms
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +27,7 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command and returns the exit code."""
     recipe = zoo.get(options.id)
     picture = _picture(options)
+    check_platforms()
     try:
         result = recipe.demo(options.steps, seed=options.seed)
         if picture is not None:

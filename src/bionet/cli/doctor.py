@@ -8,7 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bionet import zoo
-from bionet.cli.run_directory import installed_versions
+from bionet._core.tables import print_table
+from bionet.cli.errors import UsageError
+from bionet.cli.plan import installed_versions
+from bionet.cli.platforms import check_platforms
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
 def _devices() -> dict[str, str]:
     import jax
 
+    check_platforms()
     return {str(device): device.device_kind for device in jax.devices()}
 
 
@@ -47,6 +51,8 @@ def _tried(look: Callable[[], dict[str, str]]) -> dict[str, str]:
     """What `look` finds; the doctor reports what is broken instead of breaking on it."""
     try:
         return look()
+    except UsageError as error:
+        return {"failed": str(error)}
     except Exception as error:
         return {"failed": f"{type(error).__name__}: {error}"}
 
@@ -63,4 +69,4 @@ def _print(findings: Mapping[str, Mapping[str, Any]]) -> None:
         table.add_column(no_wrap=True)
         for name, value in found.items() or [("none", "")]:
             table.add_row(Text(name), Text(str(value)))
-        console.print(table)
+        print_table(console, table)

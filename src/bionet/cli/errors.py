@@ -2,8 +2,8 @@
 
 The house raises ValueError and TypeError for static facts, `UnknownRecipeError` for names,
 OSError and ImportError for what the machine lacks, NonFiniteError and equinox's runtime error
-for values that turned bad while training. All of these are the user's to change: their
-sentence goes to stderr as it is, exit code 2. Anything else (KeyError, IndexError,
+for values that turned bad while training. All of these are the user's to change, as is too little
+memory: their sentence goes to stderr as it is, exit code 2. Anything else (KeyError, IndexError,
 AttributeError, AssertionError, ...) is a fault in bionet, exit code 1. With BIONET_DEBUG=1
 the traceback of either is shown as well. The rule goes by type alone, so a ValueError out of
 the depths of JAX is told like any other.
@@ -11,10 +11,13 @@ the depths of JAX is told like any other.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
 import traceback
+
+from bionet.cli.streams import close_stdout
 
 
 class UsageError(Exception):
@@ -31,7 +34,8 @@ USER_ERRORS = (UsageError, ValueError, TypeError, OSError, ImportError)
 def report(error: BaseException) -> int:
     """Writes the sentence for `error` to stderr, and returns the exit code."""
     if isinstance(error, BrokenPipeError):
-        return _close_pipe()
+        close_stdout()  # The reader of our output has gone (`bionet list | head -1`).
+        return 0
     if _debugging():
         traceback.print_exception(error)
     if isinstance(error, (KeyboardInterrupt, StoppedError)):
@@ -49,12 +53,19 @@ def is_user_error(error: BaseException) -> bool:
 
     # By name, so that no command imports JAX for the sake of its errors.
     named = type(error).__name__ in ("EquinoxRuntimeError", "NonFiniteError")
-    return named or isinstance(error, (*USER_ERRORS, UnknownRecipeError))
+    return named or _out_of_memory(error) or isinstance(error, (*USER_ERRORS, UnknownRecipeError))
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or str(error).startswith("RESOURCE_EXHAUSTED")
 
 
 def sentence(error: BaseException) -> str:
     """The first paragraph of the message, on one line; equinox wraps its own in a stack."""
     text = str(error)
+    if _out_of_memory(error):
+        why = f" ({first})" if (first := text.partition("\n")[0]) else ""
+        text = f"There is too little memory{why}. Take smaller numbers."
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         text = f"{error.strerror}: '{error.filename}'. Check the path, its rights and the disk."
     wrapped = re.search(r"EquinoxRuntimeError: (.*)", text, re.DOTALL)
@@ -63,15 +74,10 @@ def sentence(error: BaseException) -> str:
 
 
 def _say(text: str, code: int) -> int:
-    print(text, file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody reads it
+        print(text, file=sys.stderr, flush=True)
     return code
 
 
 def _debugging() -> bool:
     return os.environ.get("BIONET_DEBUG", "") not in ("", "0")
-
-
-def _close_pipe() -> int:
-    """The reader of our output has gone (`bionet list | head -1`): nothing to tell anyone."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0

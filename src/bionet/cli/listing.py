@@ -6,6 +6,7 @@ import argparse
 import json
 
 from bionet import zoo
+from bionet._core.tables import print_table
 from bionet.zoo.registry import AXES
 
 
@@ -47,5 +48,5 @@ def _print_table(specs: list[zoo.RecipeSpec]) -> None:
         how = f"{spec.method} × {spec.architecture}"
         table.add_row(*(Text(cell) for cell in (spec.id, how, spec.summary)))
     console = Console(highlight=False)
-    console.print(table)
-    console.print(f"Try one: bionet demo {specs[0].id}", style="dim", markup=False)
+    print_table(console, table)
+    console.print(f"Try one: bionet demo {specs[0].id}", style="dim", markup=False, soft_wrap=True)

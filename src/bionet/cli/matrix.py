@@ -10,6 +10,7 @@ import argparse
 import json
 
 from bionet import zoo
+from bionet._core.tables import print_table
 from bionet.zoo.registry import AXES
 
 Cells = dict[str, dict[str, tuple[str, ...]]]
@@ -74,4 +75,4 @@ def _print_table(cells: Cells, corner: str) -> None:
         for column in columns:
             if row[column]:
                 lines.add_row(Text(f"  {column}"), Text(" ".join(row[column]), style="cyan"))
-    console.print(lines)
+    print_table(console, lines)

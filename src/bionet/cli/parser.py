@@ -12,9 +12,11 @@ import argparse
 import re
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 
 import bionet
+from bionet._core.files import own_path
 from bionet._core.names import closest, unknown
 from bionet.cli.errors import UsageError
 
@@ -96,6 +98,14 @@ def whole_number(name: str, least: int, most: int | None = None) -> Callable[[st
         return value
 
     return read
+
+
+def place(word: str) -> Path:
+    """Reads a path; `~` is the user's home."""
+    try:
+        return own_path(word)
+    except ValueError as error:
+        raise UsageError(str(error)) from None  # argparse has a sentence of its own for the other
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from bionet import zoo
-from bionet.cli.errors import UsageError
+from bionet._core.files import own_path
+from bionet.cli.errors import StoppedError, UsageError
 from bionet.cli.parser import whole_number
+from bionet.cli.plan import Plan, installed_versions
+from bionet.cli.platforms import check_platforms
 from bionet.cli.run import train
-from bionet.cli.run_directory import Plan, RunDirectory, installed_versions
+from bionet.cli.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from bionet.zoo.recipe import Recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,34 +30,79 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command and returns the exit code."""
-    directory = RunDirectory(Path(options.dir))
-    plan = directory.read_plan()
-    recipe = zoo.get(plan.recipe)
-    recipe = recipe.replace(**{name: _frozen(value) for name, value in plan.config.items()})
-    if plan.method is not None:
-        chosen = {name: _frozen(value) for name, value in plan.options.items()}
-        recipe = recipe.with_method(plan.method, **chosen)
-    plan = _with_epochs(directory, plan, options.epochs)
-    _warn_of_versions(plan)
-    return train(recipe, plan, directory, resume=True)
+    home = RunDirectory(own_path(options.dir))
+    home.read_plan()  # Where there is no run, no lock is made either.
+    with home.lock():
+        home.settle()
+        if home.finished and not home.longer.planned:
+            return _extend(home, options.epochs)
+        return _go_on(home, home.longer if home.longer.planned else home, options.epochs)
 
 
-def _with_epochs(directory: RunDirectory, plan: Plan, epochs: int | None) -> Plan:
-    rows = directory.rows()
-    done = rows[-1]["epoch"] if rows else 0
-    if directory.finished and epochs is None:
+def _extend(home: RunDirectory, epochs: int | None) -> int:
+    """Makes a finished run longer; it stays as it is until the longer one is finished."""
+    plan, done = home.read_plan(), _done(home)
+    if epochs is None:
         raise UsageError(
-            f"The run in '{directory.path}' is finished, after epoch {done}. "
+            f"The run in '{home.path}' is finished, after epoch {done}. "
             f"To train it longer, give --epochs with more than {done}."
         )
-    if epochs is None:
-        return plan
+    _check_more(home, done, epochs)
+    plan, recipe = replace(plan, epochs=epochs), _recipe(home, plan)
+    _warn_of_versions(plan)
+    longer = home.extend(plan)
+    try:
+        return train(recipe, plan, longer, resume=True, home=home)
+    except Exception as error:
+        if not isinstance(error, StoppedError) and _done(longer) == done:
+            longer.remove()  # Nothing was learned: leave no trace of it.
+        raise
+
+
+def _go_on(home: RunDirectory, directory: RunDirectory, epochs: int | None) -> int:
+    """Goes on with what was stopped, perhaps to more epochs than it had asked for."""
+    before, done = directory.read_plan(), _done(directory)
+    if epochs is not None:
+        _check_more(home, done, epochs)
+    # A longer run has nothing of its own but the number of its epochs.
+    plan = replace(home.read_plan(), epochs=epochs or before.epochs)
+    recipe = _recipe(home, plan)
+    _warn_of_versions(plan)
+    if plan != before:
+        directory.write_plan(plan)
+    try:
+        return train(recipe, plan, directory, resume=True, home=home)
+    except Exception as error:
+        if plan != before and not isinstance(error, StoppedError) and _done(directory) == done:
+            directory.write_plan(before)
+        raise
+
+
+def _done(directory: RunDirectory) -> int:
+    rows = directory.rows()
+    return rows[-1]["epoch"] if rows else 0
+
+
+def _check_more(home: RunDirectory, done: int, epochs: int) -> None:
     if epochs <= done:
         raise UsageError(
-            f"The run in '{directory.path}' has already done {done} epochs; --epochs counts them "
+            f"The run in '{home.path}' has already done {done} epochs; --epochs counts them "
             f"all, so give more than {done}."
         )
-    return directory.extend(plan, epochs)
+
+
+def _recipe(directory: RunDirectory, plan: Plan) -> Recipe[Any]:
+    """The recipe as the plan says."""
+    recipe = zoo.get(plan.recipe)
+    check_platforms()
+    try:
+        recipe = recipe.replace(**{name: _frozen(value) for name, value in plan.config.items()})
+        if plan.method is not None:
+            chosen = {name: _frozen(value) for name, value in plan.options.items()}
+            recipe = recipe.with_method(plan.method, **chosen)
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"'{directory.path / 'config.json'}' does not fit: {error}") from error
+    return recipe
 
 
 def _warn_of_versions(plan: Plan) -> None:

@@ -7,9 +7,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bionet import zoo
+from bionet._core.tables import print_table
+from bionet.cli.claim import claim
 from bionet.cli.errors import StoppedError, UsageError
 from bionet.cli.parser import add_seed, whole_number
-from bionet.cli.run_directory import Plan, RunDirectory, installed_versions
+from bionet.cli.plan import Plan, installed_versions
+from bionet.cli.platforms import check_platforms
+from bionet.cli.run_directory import RunDirectory
 from bionet.cli.settings import read_settings
 
 if TYPE_CHECKING:
@@ -39,24 +43,23 @@ def run(options: argparse.Namespace) -> int:
     spec = zoo.REGISTRY[options.id]
     recipe = spec.load().on(options.data)
     recipe = recipe.replace(**read_settings(recipe.config, options.settings, f"recipe {spec.id!r}"))
+    check_platforms()
     recipe, chosen = _switched(recipe, options)
+    epochs = options.epochs or recipe.config.epochs
+    if epochs < 1:
+        raise UsageError("A run needs 1 epoch or more: without one there is no curve to draw.")
     plan = Plan(
         recipe=spec.id,
         dataset=recipe.config.dataset,
         seed=options.seed,
-        epochs=options.epochs or recipe.config.epochs,
+        epochs=epochs,
         config=asdict(recipe.config),
         versions=installed_versions(),
         method=options.method,
         options=chosen,
     )
-    directory = RunDirectory.create(options.out, plan)
-    try:
+    with claim(options.out, plan) as directory:
         return train(recipe, plan, directory)
-    except BaseException:
-        if not directory.rows():
-            directory.discard()  # Nothing was learned: leave nothing in the way of a new try.
-        raise
 
 
 def _switched(
@@ -75,12 +78,30 @@ def _switched(
     return recipe.with_method(options.method, **chosen), chosen
 
 
-def train(recipe: Recipe[Any], plan: Plan, directory: RunDirectory, *, resume: bool = False) -> int:
+def train(
+    recipe: Recipe[Any],
+    plan: Plan,
+    directory: RunDirectory,
+    *,
+    resume: bool = False,
+    home: RunDirectory | None = None,
+) -> int:
     """Trains, or goes on, and writes the result; returns the exit code.
+
+    Args:
+        recipe: what is trained.
+        plan: what was asked for.
+        directory: where everything is written.
+        resume: go on from the checkpoint there.
+        home: the run whose place it takes when it is finished; None for one of its own.
 
     Raises:
         StoppedError: Ctrl-C came; the message says how to go on.
     """
+    from bionet.interop.plotting import check_path
+
+    check_path(directory.curve)
+    home = home or directory
     try:
         result = recipe.fit(
             plan.dataset,
@@ -88,25 +109,27 @@ def train(recipe: Recipe[Any], plan: Plan, directory: RunDirectory, *, resume: b
             epochs=plan.epochs,
             checkpoint=directory.checkpoint,
             resume=resume,
-            callbacks=(directory.keep_metrics(),),
+            callbacks=(lambda event: directory.keep_metrics(event.history),),
         )
+        directory.keep_metrics(result.history)  # A kill may have come before the last line.
         directory.write_result(result)
+        home.settle()
     except KeyboardInterrupt:
-        raise StoppedError(_how_to_go_on(plan, directory)) from None
+        raise StoppedError(_how_to_go_on(plan, directory, home)) from None
     from rich.console import Console
 
-    Console(highlight=False).print(result.table())
-    print(f"Everything is in {directory.path}: the learning curve is curve.png.")
+    print_table(Console(highlight=False), result.table())
+    print(f"Everything is in {home.path}: the learning curve is curve.png.")
     return 0
 
 
-def _how_to_go_on(plan: Plan, directory: RunDirectory) -> str:
+def _how_to_go_on(plan: Plan, directory: RunDirectory, home: RunDirectory) -> str:
     rows = directory.rows()
-    if not rows:
+    if not rows and not directory.begun:
         return (
             f"Stopped before the first epoch was done: begin again with `bionet run {plan.recipe}`."
         )
     return (
-        f"Stopped after epoch {rows[-1]['epoch']}. "
-        f"`bionet resume {directory.path}` goes on from there."
+        f"Stopped after epoch {rows[-1]['epoch'] if rows else 1}. "
+        f"`bionet resume {home.path}` goes on from there."
     )

@@ -5,56 +5,31 @@
     checkpoint/     written by `fit`, enough to go on from the last finished epoch
     curve.png       the learning curve
     result.json     written last: a directory that has it is finished
+    longer/         the same again: a finished run that is being made longer, until it is finished
 
 Every file is written whole or not at all, so that a run which is killed at any moment leaves
-a directory that `bionet resume` can read.
+a directory that `bionet resume` can read. Nothing of a finished run changes before the longer one
+is finished, whose files then take the place of its own. One process at a time writes: it holds the
+lock on `.lock`, which ends with it.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
-from itertools import count
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import bionet
 from bionet._core.files import write_json, write_whole
+from bionet._core.locks import FileLock
 from bionet.cli.errors import UsageError
+from bionet.cli.plan import FORMAT, KIND, Plan, read_plan
 
-KIND, FORMAT = "bionet run", 1
-PACKAGES = ("jax", "jaxlib", "equinox", "optax", "numpy")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run was asked to do, as `config.json` holds it.
-
-    Args:
-        recipe: the id.
-        dataset: the name of the data.
-        seed: the random seed.
-        epochs: how many epochs in all.
-        config: every field of the recipe's config.
-        versions: the packages that it began with.
-        method: the method that trains it, if it is not the recipe's own.
-        options: every option of that method.
-    """
-
-    recipe: str
-    dataset: str
-    seed: int
-    epochs: int
-    config: dict[str, Any]
-    versions: dict[str, str] = field(default_factory=dict)
-    method: str | None = None
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        by = "" if self.method is None else f" by {self.method}"
-        return f"{self.recipe}{by} on {self.dataset}, seed {self.seed}"
+LOCK = ".lock"
+FILES = ("checkpoint", "metrics.jsonl", "curve.png", "config.json", "result.json")
+"""All of a run, in the order in which a longer one takes its place."""
 
 
 @dataclass(frozen=True)
@@ -67,68 +42,102 @@ class RunDirectory:
 
     path: Path
 
-    @classmethod
-    def create(cls, out: str | None, plan: Plan) -> RunDirectory:
-        """Claims a directory and writes `config.json` into it.
-
-        Args:
-            out: the directory; None takes the first free one of `runs/ID-DATA-seedN`,
-                `runs/ID-DATA-seedN-2`, ...
-            plan: what is going to run.
-
-        Raises:
-            UsageError: `out` holds another run, or anything else.
-        """
-        directory = cls(_claim(out) if out is not None else _first_free(plan))
-        directory.write_plan(plan)
-        return directory
-
     @property
     def checkpoint(self) -> Path:
         return self.path / "checkpoint"
 
     @property
+    def curve(self) -> Path:
+        return self.path / "curve.png"
+
+    @property
+    def longer(self) -> RunDirectory:
+        """The run that is going to take the place of this one."""
+        return RunDirectory(self.path / "longer")
+
+    @property
+    def planned(self) -> bool:
+        return (self.path / "config.json").exists()
+
+    @property
     def finished(self) -> bool:
         return (self.path / "result.json").exists()
+
+    @property
+    def begun(self) -> bool:
+        """Whether an epoch is finished: its line is there, or at least its checkpoint."""
+        saved = self.checkpoint.iterdir() if self.checkpoint.is_dir() else ()
+        return bool(self.rows()) or any(entry.name.isdigit() for entry in saved)
+
+    def lock(self) -> FileLock:
+        """The lock that a process holds while it writes here."""
+        busy = (
+            f"Another process is at work on the run in '{self.path}'. Wait for it, end it, or name "
+            "another directory."
+        )
+        return FileLock(self.path / LOCK, busy, temporary=True)
 
     def write_plan(self, plan: Plan) -> None:
         write_json(self.path / "config.json", {"kind": KIND, "format": FORMAT, **asdict(plan)})
 
     def write_result(self, result: Any) -> None:
         """Writes the curve, and after it the result, which says that the run is finished."""
-        result.plot(self.path / "curve.png")
-        write_json(self.path / "result.json", result.to_dict())
+        try:
+            result.plot(self.curve)
+        finally:  # A picture that could not be drawn loses no numbers.
+            write_json(self.path / "result.json", result.to_dict())
 
-    def extend(self, plan: Plan, epochs: int) -> Plan:
-        """The plan with more epochs, written down; the run is then unfinished again."""
-        longer = replace(plan, epochs=epochs)
-        self.write_plan(longer)
-        (self.path / "result.json").unlink(missing_ok=True)
-        return longer
+    def extend(self, plan: Plan) -> RunDirectory:
+        """Begins the longer run, with a copy of all that it goes on from."""
+        half = RunDirectory(self.path / ".longer")
+        shutil.rmtree(half.path, ignore_errors=True)
+        half.write_plan(plan)
+        if self.checkpoint.is_dir():
+            shutil.copytree(self.checkpoint, half.checkpoint)
+        if (self.path / "metrics.jsonl").exists():
+            shutil.copy2(self.path / "metrics.jsonl", half.path)
+        half.path.rename(self.longer.path)
+        return self.longer
+
+    def settle(self) -> None:
+        """Puts a longer run that is finished in the place of this one; may be repeated."""
+        shutil.rmtree(self.path / ".longer", ignore_errors=True)
+        if not self.longer.path.is_dir():
+            return
+        if self.longer.finished:
+            for name in FILES:
+                _put(self.longer.path / name, self.path / name)
+        if not self.longer.planned:
+            shutil.rmtree(self.longer.path)
 
     def rows(self) -> list[dict[str, Any]]:
-        """The metrics of the finished epochs, in order."""
+        """The metrics of the finished epochs, in order.
+
+        Raises:
+            UsageError: a line is damaged.
+        """
         file = self.path / "metrics.jsonl"
-        lines = file.read_text("utf-8").splitlines() if file.exists() else []
-        return [json.loads(line) for line in lines]
+        lines = file.read_bytes().splitlines() if file.exists() else []
+        return [_row(file, number, line) for number, line in enumerate(lines, 1)]
 
-    def keep_metrics(self) -> Callable[[Any], None]:
-        """A callback for `fit` that adds a line per epoch to `metrics.jsonl`."""
-        kept = {row["epoch"]: row for row in self.rows()}
-
-        def keep(event: Any) -> None:
-            kept.update({row["epoch"]: dict(row) for row in event.history})
-            lines = [json.dumps(kept[epoch]) + "\n" for epoch in sorted(kept)]
-            write_whole(self.path / "metrics.jsonl", "".join(lines))
-
-        return keep
+    def keep_metrics(self, history: Iterable[Mapping[str, Any]]) -> None:
+        """Writes `metrics.jsonl` anew, with the epochs that it lacks."""
+        known = self.rows()
+        kept = {row["epoch"]: row for row in [*known, *map(dict, history)]}
+        rows = [kept[epoch] for epoch in sorted(kept)]
+        if rows != known:
+            write_whole(
+                self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows)
+            )
 
     def discard(self) -> None:
-        """Removes what this run has written, and the directory if nothing else is in it."""
+        """Removes what this run has written before its first epoch was finished."""
         (self.path / "config.json").unlink(missing_ok=True)
         shutil.rmtree(self.checkpoint, ignore_errors=True)
-        if not any(self.path.iterdir()):
-            self.path.rmdir()
+
+    def remove(self) -> None:
+        """Removes the run with all that it has written."""
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def read_plan(self) -> Plan:
         """The plan in `config.json`.
@@ -142,81 +151,25 @@ class RunDirectory:
                 f"There is no run in '{self.path}': it has no config.json. "
                 "Give the directory that `bionet run` named, such as runs/ID-DATA-seed0."
             )
-        start_anew = "Start a new run with `bionet run`."
-        try:
-            read = json.loads(file.read_text("utf-8"))
-        except ValueError:
-            raise UsageError(f"'{file}' is damaged: it is not JSON. {start_anew}") from None
-        if not isinstance(read, dict) or read.pop("kind", None) != KIND:
-            raise UsageError(f"'{file}' was not written by `bionet run`. {start_anew}")
-        if read.pop("format", None) != FORMAT:
-            raise UsageError(f"'{file}' was written by another version of bionet. {start_anew}")
-        return _plan(read, f"'{file}' is damaged: {{}}. {start_anew}")
+        return read_plan(file)
 
 
-def installed_versions() -> dict[str, str]:
-    """The versions of Python and of the packages that the numbers depend on."""
-    import platform
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {"python": platform.python_version(), "bionet": bionet.__version__}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+def _put(source: Path, target: Path) -> None:
+    """Moves a file or folder to where another may be."""
+    if source.is_dir():
+        shutil.rmtree(target, ignore_errors=True)
+    if source.exists():
+        source.replace(target)
 
 
-def _plan(read: dict[str, Any], complaint: str) -> Plan:
-    needed: dict[str, Any] = {
-        "recipe": str, "dataset": str, "seed": int, "epochs": int, "config": dict,
-        "versions": dict,
-    }  # fmt: skip
-    for name, kind in needed.items():
-        if name not in read or not isinstance(read[name], kind):
-            raise UsageError(complaint.format(f"its {name!r} is missing or of the wrong type"))
-    switched = {"method": read.get("method"), "options": read.get("options", {})}
-    return Plan(**{name: read[name] for name in needed}, **switched)
-
-
-def _claim(out: str) -> Path:
-    path = Path(out)
-    if path.is_dir() and any(path.iterdir()):
-        raise UsageError(_taken(path))
-    if path.exists() and not path.is_dir():
-        raise UsageError(f"'{path}' is a file, not a directory. Choose another --out.")
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def _taken(path: Path) -> str:
-    if not (path / "config.json").exists():
-        return f"The directory '{path}' is not empty, and holds no run. Choose another --out."
+def _row(file: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
-        other = f"the run {RunDirectory(path).read_plan()}"
-    except UsageError:
-        other = "another run"
-    return (
-        f"The directory '{path}' already holds {other}. Choose another --out, "
-        f"or go on with that run: `bionet resume {path}`."
-    )
-
-
-def _first_free(plan: Plan) -> Path:
-    for path in _candidates(plan):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            path.mkdir()  # Fails if it is there, so that two runs never share a directory.
-        except FileExistsError:
-            continue
-        return path
-    raise AssertionError("there are infinitely many candidates")
-
-
-def _candidates(plan: Plan) -> Iterator[Path]:
-    parts = [plan.recipe, plan.method, plan.dataset, f"seed{plan.seed}"]
-    name = "-".join(part for part in parts if part)
-    yield Path("runs", name)
-    for number in count(2):
-        yield Path("runs", f"{name}-{number}")
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        row = None
+    if not isinstance(row, dict) or not isinstance(row.get("epoch"), int):
+        raise UsageError(
+            f"'{file}' is damaged: line {number} is not the JSON of an epoch. Delete the file: "
+            "`bionet resume` writes it again, out of the checkpoint."
+        )
+    return row

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from bionet._core.names import unknown
 from bionet.cli.errors import UsageError
+from bionet.zoo.values import field_types, type_name
 
 
 class Field(NamedTuple):
@@ -39,9 +40,9 @@ def fields_of(config: Any) -> list[Field]:
     for base in reversed(type(config).__mro__):
         if dataclasses.is_dataclass(base):
             comments.update(_comments(base))
-    types = _types(config)
+    types = field_types(config)
     return [
-        Field(name, _type_name(types[name]), getattr(config, name), comments.get(name, ""))
+        Field(name, type_name(types[name]), getattr(config, name), comments.get(name, ""))
         for name in (field.name for field in dataclasses.fields(config))
     ]
 
@@ -60,7 +61,7 @@ def read_settings(
     Raises:
         UsageError: a word has no "=", a field does not exist, or a value does not fit its type.
     """
-    types, values = _types(config), {}
+    types, values = field_types(config), {}
     for word in words:
         name, equals, text = word.partition("=")
         name = name.strip().replace("-", "_")
@@ -73,25 +74,9 @@ def read_settings(
         except ValueError:
             raise UsageError(
                 f"Field {name!r} of {owner} needs a value of type "
-                f"{_type_name(types[name])}; {text!r} came."
+                f"{type_name(types[name])}; {text!r} came."
             ) from None
     return values
-
-
-def _types(config: Any) -> dict[str, Any]:
-    """The type of each field; that of its value where the annotation cannot be resolved."""
-    try:
-        hints = typing.get_type_hints(type(config))
-    except (NameError, TypeError):
-        hints = {}
-    return {
-        field.name: hints.get(field.name, type(getattr(config, field.name)))
-        for field in dataclasses.fields(config)
-    }
-
-
-def _type_name(kind: Any) -> str:
-    return kind.__name__ if type(kind) is type else str(kind).replace("typing.", "")
 
 
 def _read(kind: Any, text: str) -> Any:

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bionet import zoo
+from bionet._core.tables import print_table
 from bionet.cli.settings import Field, fields_of
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 def _print_spec(console: Console, spec: zoo.RecipeSpec) -> None:
     from rich.table import Table
 
-    console.print(spec.id, style="bold cyan")
+    console.print(spec.id, style="bold cyan", soft_wrap=True)
     console.print(spec.summary + "\n")
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("application", "method", "architecture", "family"):
@@ -58,7 +59,7 @@ def _print_spec(console: Console, spec: zoo.RecipeSpec) -> None:
     if spec.cost is not None:
         table.add_row("cost", _cost(spec.cost))
     table.add_row("code", spec.entry_point)
-    console.print(table)
+    print_table(console, table)
 
 
 def _margin(margin: zoo.Margin) -> tuple[str, str]:
@@ -88,7 +89,7 @@ def _print_fields(console: Console, fields: list[Field]) -> None:
         cells = (field.name, repr(field.default), field.type, field.comment)
         table.add_row(*(Text(cell) for cell in cells))
     console.print()
-    console.print(table)
+    print_table(console, table)
 
 
 def _print_references(console: Console, spec: zoo.RecipeSpec) -> None:

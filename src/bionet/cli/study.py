@@ -11,8 +11,10 @@ from importlib import import_module
 from typing import Any
 
 from bionet._core.names import unknown
+from bionet._core.tables import print_table
 from bionet.cli.errors import StoppedError, UsageError
-from bionet.cli.parser import whole_number
+from bionet.cli.parser import place, whole_number
+from bionet.cli.platforms import check_worker_platforms
 
 ACTIONS = {
     "run": "run the trials that have no line yet",
@@ -33,7 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Says which words the command takes."""
     told = "; ".join(f"{name}: {what}" for name, what in ACTIONS.items())
     parser.add_argument("action", metavar="ACTION", type=_action, help=told)
-    parser.add_argument("paths", metavar="PATH", nargs="+", help="a study.py, or its directory")
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="+", type=place,
+        help="a study.py, or its directory; it is Python code, and every action runs it, so take "
+        "one only from people whose programs you would run",
+    )  # fmt: skip
     parser.add_argument("--engine", metavar="NAME", help="run: local processes (local), or ray")
     parser.add_argument(
         "--jobs", type=whole_number("--jobs", 1), metavar="N", help="run: trials at a time (cores)"
@@ -49,7 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="report: a level of the metric on validation data, such as 0.95; may come repeatedly",
     )  # fmt: skip
     parser.add_argument(
-        "--out", metavar="DIRECTORY", help="compare: write compare.md and heat maps there too"
+        "--out",
+        metavar="DIRECTORY",
+        type=place,
+        help="compare: write compare.md and heat maps there too",
     )
 
 
@@ -98,6 +107,8 @@ def _refuse_strangers(options: argparse.Namespace) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     platforms = _keep_to_cpu()
+    if options.engine != "ray":  # on a cluster the devices are elsewhere
+        check_worker_platforms(platforms)
     from bionet.studies.progress import telling
     from bionet.studies.runner import run_study
 
@@ -150,7 +161,7 @@ def _status(options: argparse.Namespace) -> int:
 
     console = Console(highlight=False)
     console.print(study.question, markup=False)
-    console.print(Progress.of(found).table())
+    print_table(console, Progress.of(found).table())
     for told in (found.read.told(), found.stale_told()):
         if told:
             print(told)

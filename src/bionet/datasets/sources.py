@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from bionet._core.files import write_with
+from bionet._core.files import own_path, write_with
 from bionet.datasets.readers import DataError, decode_idx
 
 VARIABLE = "BIONET_DATA"
@@ -141,7 +141,7 @@ def _folders(source: Source) -> list[Path]:
     """The folders to look in, best first: `$BIONET_DATA`, then the cache."""
     folders = []
     if named := os.environ.get(VARIABLE):
-        root = Path(named).expanduser()
+        root = own_path(named)
         if not root.is_dir():
             raise ValueError(
                 f"{VARIABLE} is set to {named!r}, which is not a folder. "

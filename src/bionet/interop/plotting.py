@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from bionet._core.files import write_with
+from bionet._core.files import check_writable, own_path, write_with
 from bionet._core.names import closest, unknown
 
 if TYPE_CHECKING:
@@ -385,10 +385,11 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
 
 
 def check_path(path: str | Path) -> Path:
-    """The path, if a picture can be saved under its suffix.
+    """The path, if a picture can be saved there; `~` is the user's home.
 
     Raises:
-        ValueError: matplotlib knows no such format; the message names those that it knows.
+        ValueError: matplotlib knows no such format, and the message names those that it knows; or
+            the path is a directory, or lies where nothing can be written.
     """
     from matplotlib.figure import Figure
 
@@ -400,4 +401,4 @@ def check_path(path: str | Path) -> Path:
             f"A picture cannot be saved as '{path}'. Give a path that ends in .{near[0]}, "
             f"or in another of: {', '.join(formats)}."
         )
-    return Path(path)
+    return check_writable(own_path(path))

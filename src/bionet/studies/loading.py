@@ -44,7 +44,7 @@ class StudyFile:
 
 
 def load_study(path: str | Path) -> StudyFile:
-    """The study that a file declares.
+    """Runs a study file, which is Python code, and returns the study that it declares.
 
     Args:
         path: a Python file that defines `STUDY`, or a directory with such a file `study.py`.
@@ -60,7 +60,13 @@ def load_study(path: str | Path) -> StudyFile:
             f"a directory with a file {FILE}."
         )
     file = file.resolve()
-    text = file.read_text("utf-8")
+    try:
+        text = file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"The study file '{file}' cannot be read: line {line} is no UTF-8."
+        ) from None
     return StudyFile(declared(text, str(file)), file, text)
 
 
@@ -75,8 +81,8 @@ def declared(text: str, name: str) -> Study:
     sys.modules[module.__name__] = module  # dataclasses and pickle look for their own module
     try:
         exec(compile(text, name, "exec"), vars(module))
-    except Exception as error:
-        told = f"{type(error).__name__}: {error}"
+    except (Exception, SystemExit) as error:  # a file that exits declares nothing
+        told = f"{type(error).__name__}: {error}".rstrip(": ")
         raise ValueError(f"The study file '{name}' cannot be run: {told}") from error
     found: Any = getattr(module, "STUDY", None)
     if not isinstance(found, Study):

@@ -77,8 +77,9 @@ class Progress:
         """The counts as a rich table."""
         from rich import box
         from rich.table import Table
+        from rich.text import Text
 
-        table = Table(title=f"Study {self.name}", box=box.SIMPLE_HEAD, title_justify="left")
+        table = Table(title=Text(f"Study {self.name}"), box=box.SIMPLE_HEAD, title_justify="left")
         table.add_column("arm")
         tuned = any(self.to_tune.values())
         for name in ("tuned", "done", "failed") if tuned else ("done", "failed"):
@@ -87,7 +88,7 @@ class Progress:
             tuning = f"{self.tuned[arm]}/{self.to_tune[arm]}" if self.to_tune[arm] else "none"
             cells = [tuning] if tuned else []
             failed = f"[red]{self.failed[arm]}[/red]" if self.failed[arm] else "0"
-            table.add_row(arm, *cells, f"{self.done[arm]}/{total}", failed)
+            table.add_row(Text(arm), *cells, f"{self.done[arm]}/{total}", failed)
         return table
 
 

@@ -8,7 +8,6 @@ A reader names every line that it cannot use, and counts them; none is dropped i
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
 import os
@@ -18,9 +17,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
 
+from bionet._core.locks import FileLock
+
 Line = dict[str, Any]
 NEEDED = {"study": str, "arm": str, "seed": int, "trial": str, "stage": str, "metrics": dict}
 """What a line has at least, and of which type."""
+OFTEN = {"config": dict, "metric": str, "number": int, "curve": list}
+"""What most lines have too, and of which type."""
+TUNING = ("config", "metric", "number")
+"""What a line of a tuning trial has of these."""
 
 
 @final
@@ -91,6 +96,10 @@ def _understood(raw: bytes) -> tuple[Line | None, str]:
     for name, kind in NEEDED.items():
         if not isinstance(line.get(name), kind):
             return None, f"has no {name!r} of type {kind.__name__}"
+    for name, kind in OFTEN.items():
+        needed = name in line or (line["stage"] == "tuning" and name in TUNING)
+        if needed and not isinstance(line.get(name), kind):
+            return None, f"has no {name!r} of type {kind.__name__}"
     return line, ""
 
 
@@ -107,19 +116,19 @@ class Lines:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        busy = f"Another process is writing '{self.path}'. Wait for it, or end it first."
+        self._lock = FileLock(self.path, busy)
         self._file = -1
         self.mended = ""
 
     def __enter__(self) -> Self:
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._lock.__enter__()
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._file)
-            raise OSError(
-                f"Another process is writing '{self.path}'. Wait for it, or end it first."
-            ) from None
-        self.mended = self._mend()
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            self.mended = self._mend()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -128,7 +137,10 @@ class Lines:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        os.close(self._file)
+        if self._file >= 0:
+            os.close(self._file)
+        self._file = -1
+        self._lock.__exit__(kind, error, trace)
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Adds one line, and returns when it is on the disk.

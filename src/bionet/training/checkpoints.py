@@ -21,7 +21,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
-from bionet._core.files import check_writable, entries, write_json
+from bionet._core.files import entries, make_writable, write_json
 from bionet._core.leaves import as_leaf, as_numbers
 from bionet.layer_maps.sparse import leaf_name
 from bionet.training.fingerprint import generator
@@ -82,7 +82,7 @@ class Checkpoints:
             CheckpointError: it cannot; the sentence says why.
         """
         try:
-            check_writable(self.directory)
+            make_writable(self.directory)
         except OSError as error:
             raise CheckpointError(
                 f"Checkpoints can't be kept in {self.directory} ({error.strerror}). Name a "

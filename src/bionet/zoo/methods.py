@@ -33,6 +33,7 @@ from bionet.training.random_search import RandomSearch
 from bionet.training.storage import Rule, Storage
 from bionet.training.surrogate import SurrogateGradient
 from bionet.training.two_phase import TwoPhase
+from bionet.zoo.values import check_values
 
 OPTIMIZERS: Final = (
     *("adabelief", "adafactor", "adagrad", "adam", "adamax", "adamw", "amsgrad", "lamb"),
@@ -332,7 +333,8 @@ class Switch:
         """The method of this name.
 
         Raises:
-            ValueError: no method has that name, or it has no such option; the nearest are told.
+            ValueError: no method has that name, or it has no such option, and the nearest are
+                told; or the option can't have that value.
         """
         if name not in METHODS:
             raise ValueError(unknown("method", name, METHODS))
@@ -341,7 +343,9 @@ class Switch:
         for option in options:
             if option not in known:
                 raise ValueError(f"In method {name!r}: {unknown('option', option, known)}")
-        return cls(name, kind(**options))
+        chosen = kind(**options)
+        check_values(f"method {name!r}", chosen)
+        return cls(name, chosen)
 
     def make(self, task: Task) -> AbstractMethod:
         """The method, for a recipe's task."""

@@ -21,6 +21,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from bionet._core.contents import contents
 from bionet._core.names import unknown
+from bionet._core.tables import print_table
 from bionet.datasets import Parts, Splits, one_vs_all
 from bionet.states.sequential import SequentialState
 from bionet.training.batches import ArrayBatches, Examples
@@ -36,6 +37,7 @@ from bionet.zoo.methods import Switch, Task
 from bionet.zoo.registry import REGISTRY
 from bionet.zoo.result import Result
 from bionet.zoo.spec import RecipeSpec
+from bionet.zoo.values import check_values
 
 C = TypeVar("C")
 
@@ -121,7 +123,7 @@ class Recipe(Generic[C]):
         if dataset is not None and dataset not in takes:
             raise ValueError(f"For recipe {self.id!r}: {unknown('data set', dataset, takes)}")
         changed = dataclasses.replace(self, changes={**self.changes, **fields})
-        _ = changed.config  # a config checks its values when it is made
+        check_values(f"recipe {self.id!r}", changed.config)
         return changed
 
     def on(self, dataset: str | None) -> Recipe[C]:
@@ -312,7 +314,7 @@ class Recipe(Generic[C]):
         console = Console(highlight=False)
         brief = {name: to for name, to in self.brief.items() if name not in self.changes}
         result = self.replace(**brief).fit(seed=seed, epochs=steps, progress=progress)
-        console.print(result.table())
+        print_table(console, result.table())
         if brief and steps is None:
             less = [f"{to} {name} of {getattr(self.config, name)}" for name, to in brief.items()]
             console.print(f"A brief demo: {', '.join(less)}. `bionet run` takes them all.")

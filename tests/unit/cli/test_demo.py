@@ -30,3 +30,16 @@ def test_ctrl_c_says_that_nothing_is_kept(command, fake_zoo):
         "Stopped. A demo keeps nothing: `bionet demo fake-local` begins again, and "
         "`bionet run fake-local` keeps what it learns.\n"
     )
+
+
+def test_a_place_where_no_picture_can_be_is_refused_before_training(refused, fake_zoo, tmp_path):
+    Path("folder.png").mkdir()
+    Path("file").write_text("")
+    assert "is a directory. Give the path" in refused("demo", "fake-local", "--plot", "folder.png")
+    assert "is no directory" in refused("demo", "fake-local", "--plot", "file/deep.png")
+
+
+def test_a_tilde_is_the_home_of_the_user(command, fake_zoo, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert command("demo", "fake-local", "--plot", "~/a.png")[0] == 0
+    assert (tmp_path / "home" / "a.png").exists()

@@ -1,8 +1,13 @@
 import json
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from bionet.cli.claim import claim
+from bionet.cli.plan import Plan
 from bionet.cli.run_directory import RunDirectory
 
 
@@ -134,3 +139,116 @@ def test_a_fault_of_ours_is_owned_up_to(command, fake_zoo, monkeypatch):
         "This is a fault in bionet, please report it (KeyError: 'oops'). "
         "Run it again with BIONET_DEBUG=1 for the traceback.\n"
     )
+
+
+def test_of_many_that_claim_one_directory_one_has_it(fake_zoo):
+    plan = Plan("fake-local", "dust", 0, 3, {})
+    start, end, told = threading.Barrier(8), threading.Event(), []
+
+    def begin():
+        start.wait()
+        try:
+            with claim("here", plan):
+                end.wait(10)
+                told.append("has it")
+        except (OSError, ValueError, Exception) as error:
+            told.append(str(error))
+            if len(told) == 7:
+                end.set()
+
+    threads = [threading.Thread(target=begin) for _ in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert told.count("has it") == 1
+    assert len(told) == 8
+    assert all(
+        each.startswith(("has it", "Another process is at work", "The directory 'here' already"))
+        for each in told
+    )
+
+
+def test_of_two_processes_with_one_out_one_runs(plugin_environment, tmp_path):
+    words = [sys.executable, "-m", "bionet", "run", "fake-local", "--out", "here"]
+    both = [
+        subprocess.Popen(
+            words, env=plugin_environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    ended = sorted((each.wait(60), each.communicate()[1]) for each in both)
+    assert [code for code, _ in ended] == [0, 2]
+    assert "'here'" in ended[1][1]
+    assert files(tmp_path / "here") == [
+        "checkpoint", "config.json", "curve.png", "metrics.jsonl", "result.json",
+    ]  # fmt: skip
+
+
+def test_what_a_file_manager_or_a_kill_leaves_is_nothing(command, fake_zoo):
+    Path("here").mkdir()
+    for name in (".DS_Store", ".lock", "Thumbs.db"):
+        Path("here", name).write_text("")
+    assert command("run", "fake-local", "--out", "here")[0] == 0
+
+
+def test_a_directory_that_was_there_before_stays(command, fake_zoo):
+    Path("here").mkdir()
+    words = ["--set", "trouble=interrupt", "--set", "trouble_at=1", "--out", "here"]
+    assert command("run", "fake-local", *words)[0] == 130
+    assert files("here") == []
+
+
+def test_a_curve_without_epochs_is_refused_before_training(refused, fake_zoo):
+    told = "A run needs 1 epoch or more: without one there is no curve to draw."
+    assert refused("run", "fake-local", "--set", "epochs=0") == told
+    assert not Path("runs").exists()
+
+
+def test_a_picture_that_cannot_be_drawn_loses_no_numbers(command, fake_zoo, monkeypatch):
+    import fake_recipe
+
+    def plot(self, path=None):
+        raise ValueError("No picture today.")
+
+    monkeypatch.setattr(fake_recipe.FakeResult, "plot", plot)
+    code, _, err = command("run", "fake-local", "--out", "here")
+    assert (code, err) == (2, "No picture today.\n")
+    assert json.loads(Path("here/result.json").read_text())["dataset"] == "dust"
+
+
+def test_a_last_line_that_a_kill_has_prevented_is_written(command, fake_zoo):
+    command("run", "fake-local", "--out", "here")
+    whole = Path("here/metrics.jsonl").read_text()
+    Path("here/result.json").unlink()  # killed after the last checkpoint, before its line
+    Path("here/metrics.jsonl").write_text("".join(whole.splitlines(keepends=True)[:2]))
+    assert command("resume", "here")[0] == 0
+    assert Path("here/metrics.jsonl").read_text() == whole
+
+
+@pytest.mark.parametrize(
+    ("out", "told"),
+    [
+        ("file/deep", "Not a directory: 'file/deep'"),
+        ("~nobody-of-that-name/x", "'~nobody-of-that-name/x' begins with a home that is not there"),
+    ],
+)
+def test_places_that_cannot_be_are_a_sentence(refused, fake_zoo, out, told):
+    Path("file").write_text("")
+    assert told in refused("run", "fake-local", "--out", out)
+
+
+def test_a_tilde_is_the_home_of_the_user(command, fake_zoo, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert command("run", "fake-local", "--out", "~/here")[0] == 0
+    assert (tmp_path / "home" / "here" / "result.json").exists()
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("RESOURCE_EXHAUSTED: 9 TiB\nmore")])
+def test_too_little_memory_is_not_a_fault(refused, fake_zoo, monkeypatch, error):
+    import fake_recipe
+
+    monkeypatch.setitem(fake_recipe.TROUBLE, "fault", error)
+    told = refused("run", "fake-local", "--set", "trouble=fault", "--set", "trouble_at=1")
+    assert told.startswith("There is too little memory")
+    assert told.endswith("Take smaller numbers.")

@@ -105,3 +105,36 @@ def test_ray_that_is_not_installed_is_told_with_the_command(refused, path, monke
     monkeypatch.setitem(sys.modules, "ray", None)
     told = refused("study", "run", "small", "--engine", "ray")
     assert told.endswith("Install it: python -m pip install 'bionet[ray]'")
+
+
+def test_help_says_that_a_study_is_code(command):
+    told = " ".join(command("study", "--help")[1].split())
+    assert "it is Python code, and every action runs it" in told
+
+
+@pytest.mark.parametrize("action", ["status", "run", "report", "compare"])
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"raise SystemExit", "cannot be run: SystemExit"),
+        (b"import sys\nsys.exit(3)", "cannot be run: SystemExit: 3"),
+        (b"x = 1\n# \xff", "cannot be read: line 2 is no UTF-8."),
+        (b"\0", "cannot be run: "),
+    ],
+)
+def test_files_that_declare_nothing(refused, path, action, text, told):
+    (path / "study.py").write_bytes(text)
+    assert told in refused("study", action, "small")
+
+
+def test_a_tilde_is_the_home_of_the_user(command, path, monkeypatch):
+    monkeypatch.setenv("HOME", str(path.parent))
+    assert command("study", "status", "~/small")[0] == 0
+
+
+def test_a_device_that_is_not_there_is_told_before_any_trial(refused, path, monkeypatch):
+    from bionet.cli import study
+
+    monkeypatch.setattr(study, "_keep_to_cpu", lambda: "nope")
+    assert "JAX_PLATFORMS='nope'" in refused("study", "run", "small", "--jobs", 1)
+    assert not (path / "results.jsonl").exists()

@@ -2,7 +2,14 @@ import errno
 
 import pytest
 
-from bionet._core.files import check_writable, entries, write_whole, write_with
+from bionet._core.files import (
+    check_writable,
+    entries,
+    make_writable,
+    own_path,
+    write_whole,
+    write_with,
+)
 
 
 def test_a_file_is_written_with_its_folders(tmp_path):
@@ -47,4 +54,24 @@ def test_what_only_a_system_leaves_is_no_entry(tmp_path):
 def test_a_directory_that_can_not_be_made_is_an_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="Not a directory"):
-        check_writable(tmp_path / "file" / "run")
+        make_writable(tmp_path / "file" / "run")
+
+
+def test_a_place_that_takes_no_file_is_told_before_anything_is_written(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    assert check_writable(tmp_path / "new" / "deep" / "a.png").name == "a.png"
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(ValueError, match="is a directory. Give the path of a file in it"):
+        check_writable(tmp_path)
+    with pytest.raises(ValueError, match="file' is no directory"):
+        check_writable(tmp_path / "file" / "deep" / "a.png")
+    monkeypatch.setattr("os.access", lambda *_: False)  # whoever runs the tests may be root
+    with pytest.raises(ValueError, match="takes no new files. Check its rights"):
+        check_writable(tmp_path / "a.png")
+
+
+def test_a_tilde_is_the_home_of_the_user(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert own_path("~/a") == tmp_path / "a"
+    with pytest.raises(ValueError, match="begins with a home that is not there"):
+        own_path("~nobody-of-that-name/a")

@@ -69,6 +69,16 @@ def test_corrupted_lines_are_named_skipped_and_counted(path):
     assert read_results(path).told() == "1 line was skipped: line 1 of results.jsonl is no JSON."
 
 
+def test_a_line_whose_configuration_is_something_else_is_named_too(path):
+    odd = [line(1, config=3), line(2, stage="tuning", config={}), line(3, curve=0.5)]
+    path.write_text("".join(json.dumps(each) + "\n" for each in odd))
+    assert read_results(path).corrupted == [
+        "line 1 of results.jsonl has no 'config' of type dict",
+        "line 2 of results.jsonl has no 'metric' of type str",
+        "line 3 of results.jsonl has no 'curve' of type list",
+    ]
+
+
 def test_results_of_another_study_are_refused_with_both_names(path):
     with Lines(path) as lines:
         lines.append(line(1, study="theirs"))
