@@ -1,4 +1,7 @@
-"""Leaves of a pytree as plain numbers and back, random keys of the new style included."""
+"""Leaves of a pytree: arrays of their own memory, and as plain numbers and back.
+
+Random keys of the new style are leaves too.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,20 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array, ArrayLike, DTypeLike
+
+from bionet._core.ownership import is_unwritable
+
+
+def own_array(value: Any, dtype: DTypeLike | None = None) -> Array:
+    """`value` as an array that does not change when the caller writes to what was given.
+
+    On a CPU, `jnp.asarray` may take the memory of a NumPy array as it is, and a program that is
+    still waiting to run may read it later. JAX arrays never change, and are returned as they are.
+    """
+    if hasattr(value, "__array__") and not isinstance(value, jax.Array | np.generic):
+        value = value if is_unwritable(value) else np.array(value)
+    return jnp.asarray(value, dtype)
 
 
 def is_key(leaf: Any) -> bool:

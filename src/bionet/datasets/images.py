@@ -185,7 +185,9 @@ def _from_files(
             load_idx(source, f"{prefix}-{kind}", download=download, base_url=base_url)
             for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
         )
-        return np.divide(images.reshape(len(images), -1), 255, dtype=np.float32), labels
+        pixels = np.divide(images.reshape(len(images), -1), 255, dtype=np.float32)
+        pixels.flags.writeable = False  # So that no split copies its share.
+        return pixels, labels
 
     images, labels = part("train")
     kept = len(images) - _checked(validation, len(images))

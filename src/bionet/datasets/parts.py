@@ -1,7 +1,8 @@
 """Data whose targets are no classes: sequences to continue, states to start from, patterns.
 
 `Splits` is for samples with class labels. `Parts` keeps the same three parts apart for anything
-else that comes as an array of inputs and one of targets, with one row per example.
+else that comes as an array of inputs and one of targets, with one row per example. Two parts may
+hold the same rows, since a memory is asked for the very patterns that it was given.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
+from bionet._core.ownership import read_only
+
 if TYPE_CHECKING:
-    import numpy as np
     from jaxtyping import Shaped
 
 
@@ -23,7 +27,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """A data set: what to train on, what to choose on, and what to report.
+    """A data set: what to train on, what to choose on, and what to report; read-only.
 
     Args:
         train: What the weights are fitted to.
@@ -48,3 +52,6 @@ class Parts:
                     f"The {name} part of {self.name!r} needs as many targets as inputs, and one "
                     f"at least; {len(part.x)} inputs and {len(part.y)} targets came."
                 )
+            if part is not None:
+                owned = Part(*(read_only(np.asarray(array)) for array in part))
+                object.__setattr__(self, name, owned)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bionet._core.ownership import read_only
 from bionet.datasets.splits import Split, Splits, checked_seed, whole_number
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ class PrototypeSplits(Splits):
 
     prototypes: Float32[np.ndarray, "{self.num_classes} dim"]
     flip: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "prototypes", read_only(np.asarray(self.prototypes)))
 
 
 def make_prototypes(

@@ -3,18 +3,22 @@
 A `Split` is samples `x` with their class labels `y`. A `Splits` is a whole data set:
 what is trained on, what choices are made on (a step size, a ridge, when to stop),
 and what the final number is measured on, once. Both are checked when they are made,
-so that nothing downstream has to ask again, and both are read-only.
+so that nothing downstream has to ask again, and both are read-only: what was checked is
+kept as it was, in memory of its own, whatever the caller does to the arrays afterwards.
 
 Everything here is NumPy; a data set reaches JAX when a batch does.
 """
 
 from __future__ import annotations
 
+import itertools
 import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from bionet._core.ownership import read_only
 
 if TYPE_CHECKING:
     from jaxtyping import ArrayLike, Float32, Int32
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Split:
-    """Samples and their class labels, read-only.
+    """Samples and their class labels, read-only and in memory of their own.
 
     Args:
         x: The samples, one per leading index; cast to float32. At least two axes.
@@ -54,8 +58,8 @@ class Split:
             raise ValueError(
                 f"Class labels count from 0, but the labels run from {y.min()} to {y.max()}."
             )
-        object.__setattr__(self, "x", _read_only(x))
-        object.__setattr__(self, "y", _read_only(y.astype(np.int32, copy=False)))
+        object.__setattr__(self, "x", x)
+        object.__setattr__(self, "y", read_only(y, np.int32))
 
     def __len__(self) -> int:
         return len(self.y)
@@ -78,8 +82,8 @@ class Splits:
 
     Raises:
         TypeError: A part that is no `Split`.
-        ValueError: Fewer than two classes, parts whose samples differ in shape, or a
-            label that no class has.
+        ValueError: Fewer than two classes, parts whose samples differ in shape, a label that
+            no class has, or two parts that are the same samples.
     """
 
     train: Split
@@ -102,6 +106,7 @@ class Splits:
                     f"{self.train.x.shape[1:]} and {part} has {split.x.shape[1:]}."
                 )
             _in_range(split.y, self.num_classes, f"The {part} labels of {self.name!r}")
+        _check_apart(self.name, self._parts())
 
     def _parts(self) -> list[tuple[str, Any]]:
         parts = [("train", self.train), ("validation", self.validation), ("test", self.test)]
@@ -196,7 +201,7 @@ def _samples(value: Any) -> np.ndarray:
             f"but their shape is {x.shape}."
         )
     with np.errstate(over="ignore"):  # What float32 cannot hold is reported just below.
-        x = x.astype(np.float32, copy=False)
+        x = read_only(x, np.float32)
     finite = np.isfinite(x)
     if not finite.all():
         where = int(np.flatnonzero(~finite.reshape(len(x), -1).all(axis=1))[0])
@@ -220,6 +225,11 @@ def _whole_numbers(value: Any) -> np.ndarray:
 
 def _in_range(y: np.ndarray, num_classes: int, whose: str) -> None:
     outside = np.flatnonzero((y < 0) | (y >= num_classes))
+    if outside.size > 0 and y.min() > 0 and y.max() == num_classes:
+        raise ValueError(
+            f"{whose} run from {y.min()} to {num_classes} for {num_classes} classes, but classes "
+            f"count from 0: subtract 1."
+        )
     if outside.size > 0:
         raise ValueError(
             f"{whose} must be 0 to {num_classes - 1} for {num_classes} classes, "
@@ -232,7 +242,11 @@ def _two_or_more(num_classes: int) -> None:
         raise ValueError(f"num_classes must be 2 or more, but {num_classes} came.")
 
 
-def _read_only(array: np.ndarray) -> np.ndarray:
-    view = array.view()
-    view.flags.writeable = False
-    return view
+def _check_apart(name: str, parts: list[tuple[str, Split]]) -> None:
+    """Fails if two parts are the same samples: a test on what was trained on says nothing."""
+    for (first, one), (second, other) in itertools.combinations(parts, 2):
+        if one is other or (np.array_equal(one.x, other.x) and np.array_equal(one.y, other.y)):
+            raise ValueError(
+                f"The {first} and the {second} part of {name!r} are the same samples; hold some "
+                f"out by bionet.datasets.holdout."
+            )

@@ -97,7 +97,8 @@ class Row(BaseNode):
     Args:
         index: which row.
         lmap: the layer map, whose weights it begins with.
-        senders: whom it also hears without feedback; what it hears from them makes the score.
+        senders: whom it also hears without feedback; what it hears from them makes the score,
+            for the last row but what it hears from itself, whose buffer is the label.
         names: the inputs' names, by sender.
         name: of the node.
         rate: how often it is updated, in Hz.
@@ -163,7 +164,7 @@ class Row(BaseNode):
         sent = {j: self._sent(step_state, j) for j in modules}
         messages = self._messages(modules, sent, step_state.rng)
         layer = modules[self._index]
-        score = layer.reduce({j: m for j, m in messages.items() if j in self._forward})
+        score = self._score(layer, messages)
         heard = {
             j: m if j in self._forward else jnp.where(state.feedback, m, jnp.zeros_like(m))
             for j, m in messages.items()
@@ -190,6 +191,12 @@ class Row(BaseNode):
     ) -> dict[int, Array]:
         keys = {j: jax.random.fold_in(rng, j) if m.needs_key else None for j, m in modules.items()}
         return {j: module(sent[j], keys[j]) for j, module in modules.items()}
+
+    def _score(self, layer: Any, messages: Mapping[int, Array]) -> Array:
+        """What the rules hold against the target, see `bionet.orchestrators.messages.score`."""
+        scoring = self._forward - {self._index} if self._last else self._forward
+        heard = {j: m for j, m in messages.items() if j in scoring}
+        return layer.reduce(heard or {self._index: jnp.zeros_like(messages[self._index])})
 
     def _learned(
         self, step_state: StepState, sent: Mapping[int, Array], target: Array, score: Array

@@ -1,5 +1,6 @@
 """Modules: the edges of a network, each with its dynamics and its own local rule."""
 
+from bionet._core.absent_fields import keep_mark
 from bionet.modules.cells import AbstractCell, AbstractSequenceCell, CellChain, Synapses
 from bionet.modules.chain import FerromagneticChain
 from bionet.modules.convolution import Convolution2D, TransposedConvolution2D
@@ -73,3 +74,6 @@ __all__ = [
     "partition_trained",
     "trained_mask",
 ]
+
+# Whatever is made of modules, a user's own included, has the same tree structure as its copies.
+keep_mark()

@@ -16,6 +16,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Int, PRNGKeyArray
 
+from bionet._core.leaves import own_array
 from bionet.modules.parameters import width
 
 
@@ -109,7 +110,7 @@ def given_senders(
             f"{owner}: indices say how many connections there are, so fan_in and sparsity need "
             f"to be None, got fan_in={fan_in!r} and sparsity={sparsity!r}."
         )
-    array = jnp.asarray(indices)
+    array = own_array(indices)
     whole = jnp.issubdtype(array.dtype, jnp.integer)
     if array.ndim != 2 or array.shape[0] != units or array.shape[1] < 1 or not whole:
         raise ValueError(

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
+from bionet._core.leaves import own_array
 from bionet.modules.cells import AbstractCell, State, scan_cell
 
 
@@ -47,7 +48,7 @@ def over_time(
         print(spikes.shape, voltage.shape)
         ```
     """
-    xs = jax.tree.map(lambda x: jnp.moveaxis(jnp.asarray(x), time_axis, 0), xs)
+    xs = jax.tree.map(lambda x: jnp.moveaxis(own_array(x), time_axis, 0), xs)
     if any(len(x) == 0 for x in jax.tree.leaves(xs)):
         raise ValueError("over_time: needs one time step at least, got none.")
     if isinstance(cell, AbstractCell):

@@ -11,6 +11,7 @@ from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, DTypeLike, Float, PRNGKeyArray
 
 from bionet._core.checks import unless
+from bionet._core.leaves import own_array
 from bionet._core.names import unknown
 from bionet.rules.perceptron import REDUCTIONS, Reduction
 
@@ -39,7 +40,7 @@ def per_unit(
     A single value in a list is refused unless there is a single unit, because it would
     be broadcast without a word. `each` is the word for a unit in that error.
     """
-    array = jnp.asarray(value, dtype)
+    array = own_array(value, dtype)
     if array.shape not in ((), (units,)):
         raise ValueError(
             f"{owner}: {name} needs a scalar or one value per {each}, shape ({units},), "

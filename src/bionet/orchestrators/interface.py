@@ -22,7 +22,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from bionet.layer_maps.senders import Senders, known_group
 from bionet.layer_maps.sparse import Edge, LayerMap
 from bionet.modules.interfaces import AbstractModule, added
-from bionet.orchestrators.messages import check_state, finite_field, local_field
+from bionet.orchestrators.messages import check_state, finite_field, local_field, score
 from bionet.states.interface import AbstractState
 
 S = TypeVar("S", bound=AbstractState)
@@ -107,7 +107,10 @@ class AbstractOrchestrator(eqx.Module):
         """The pseudo-gradients of all edges at `state`, for Optax to descend.
 
         The buffers are the targets, the last one included, which holds the labels. The
-        score of a row is its local field from `senders`.
+        score of a row is its local field from `senders`. The last row's own message is left
+        out of its score: its buffer is the label, and would answer for itself. The module at
+        (last, last) learns by its own rule from that score too: which labels come together,
+        where the others have not yet said so. Nothing that it learns changes the score.
 
         Args:
             state: where to learn: the activity that is sent, and that makes the scores.
@@ -135,7 +138,7 @@ class AbstractOrchestrator(eqx.Module):
         check_state(self.lmap, wanted)
         fields: dict[int, Array] = {}
         for i in self.lmap.rows():
-            fields[i], rng = local_field(self.lmap, state, i, senders, rng, known)
+            fields[i], rng = score(self.lmap, state, i, senders, rng, known)
             if check:
                 fields[i] = finite_field(fields[i], i)
 

@@ -78,15 +78,16 @@ def row_messages(
     senders: Senders,
     rng: PRNGKeyArray | None,
     known: Mapping[Edge, Array] | None = None,
+    but: int | None = None,
 ) -> tuple[dict[int, Array], PRNGKeyArray | None]:
-    """The messages to `receiver` by sender, and the key that is left.
+    """The messages to `receiver` by sender, and the key that is left; none from `but`.
 
     Raises:
         ValueError: a module needs a key and `rng` is None; the sentence names the edge.
     """
     messages: dict[int, Array] = {}
     for j, module in lmap.neighbors(receiver).items():
-        if not is_selected(senders, receiver, j, lmap.last):
+        if j == but or not is_selected(senders, receiver, j, lmap.last):
             continue
         if known is not None and (receiver, j) in known:
             messages[j] = known[receiver, j]
@@ -109,6 +110,27 @@ def local_field(
     """The local field of `receiver`, and the key that is left."""
     messages, rng = row_messages(lmap, state, receiver, senders, rng, known)
     return lmap[receiver, receiver].reduce(messages), rng
+
+
+def score(
+    lmap: LayerMap,
+    state: AbstractState,
+    receiver: int,
+    senders: Senders,
+    rng: PRNGKeyArray | None,
+    known: Mapping[Edge, Array] | None = None,
+) -> tuple[Array, PRNGKeyArray | None]:
+    """The local field that the modules of `receiver` learn from, and the key that is left.
+
+    It is the local field, but for the last row: its own message is left out, because its
+    buffer is the label while it learns, and would answer for itself. A last row that hears
+    nobody else has a score of zeros.
+    """
+    if receiver != lmap.last:
+        return local_field(lmap, state, receiver, senders, rng, known)
+    messages, rng = row_messages(lmap, state, receiver, senders, rng, known, but=receiver)
+    heard = messages or {receiver: jnp.zeros_like(state[receiver])}
+    return lmap[receiver, receiver].reduce(heard), rng
 
 
 def finite_field(field: Array, row: int) -> Array:

@@ -55,7 +55,8 @@ class NestedNetwork(AbstractLayer):
 
     In the outer `backward`, the inner network learns at the inner state that the buffer
     holds, as it would by itself. The target of its last row is the readout: units with a
-    state learn to hold it, and what an `OutputLayer` has said is held by its signs. The inner
+    state learn to be told it by the rows before them, since what a last row says to itself is
+    no part of its score, and what an `OutputLayer` has said is held by its signs. The inner
     input is no row of units and has no sign to hold, so what drives it should not learn: let
     a row of the outer network learn, and copy its buffer into the node.
 

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, DTypeLike
 
 from bionet._core.checks import unless
+from bionet._core.leaves import own_array
 from bionet.states.interface import AbstractState
 
 
@@ -102,7 +103,7 @@ class SequentialState(AbstractState):
                 f"{_batched(self.sizes[position])}, got {value.shape}."
             )
         return self._with(
-            tuple(value if i == position else old for i, old in enumerate(self.buffers))
+            tuple(own_array(value) if i == position else old for i, old in enumerate(self.buffers))
         )
 
     @property
@@ -123,7 +124,7 @@ class SequentialState(AbstractState):
         dtype = value.dtype if isinstance(value, jax.Array) else np.asarray(value).dtype
         if not any(jnp.issubdtype(dtype, kind) for kind in (jnp.floating, jnp.integer, jnp.bool_)):
             raise TypeError(f"state.init: {name} needs real numbers, got dtype {dtype}.")
-        array = jnp.asarray(value)
+        array = own_array(value)
         if array.ndim == 0 or array.shape[1:] != self.sizes[index]:
             raise ValueError(
                 f"state.init: {name} goes into buffer {index} and needs shape "

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, final, get_args
 
 from bionet._core.names import unknown
+from bionet._core.ownership import own_fields
 from bionet.studies.spaces import Choice, LogUniform, Space, Uniform, Whole
 
 Unit = Literal["epochs", "examples", "evaluations", "seconds"]
@@ -97,6 +98,7 @@ class Arm:
     control: bool = False
 
     def __post_init__(self) -> None:
+        own_fields(self, "overrides", "options")
         if self.options and self.method is None:
             raise ValueError(f"Arm on {self.recipe!r}: options belong to a method; name it too.")
         if self.control and self.method is not None:
@@ -129,6 +131,7 @@ class Tuning:
     budget: Budget | None = None
 
     def __post_init__(self) -> None:
+        own_fields(self, "spaces")
         if self.trials < 1:
             raise ValueError(f"Tuning: trials needs 1 or more, got {self.trials}.")
         for arm, spaces in self.spaces.items():
@@ -196,6 +199,7 @@ class Study:
             raise ValueError(f"{where} needs a question in words; an empty one came.")
         object.__setattr__(self, "seeds", _checked_seeds(where, self.seeds))
         _check_arms(where, self.arms)
+        own_fields(self, "arms")
         for role in ("control", "against"):
             arm = getattr(self, role)
             if arm is not None and arm not in self.arms:

@@ -15,7 +15,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Int, PRNGKeyArray, PyTree
+
+from bionet._core.leaves import own_array
 
 Batch = tuple[Array, ...]
 
@@ -36,15 +38,15 @@ class AbstractBatches(eqx.Module):
 
 @final
 class Examples(eqx.Module):
-    """Inputs `x` and targets `y` of one split, a row per example.
+    """Inputs `x` and targets `y` of one split, a row per example, in memory of their own.
 
     Raises:
         ValueError: no examples, another number of targets than inputs, or values that are
             NaN or infinite.
     """
 
-    x: Array = eqx.field(converter=jnp.asarray)
-    y: Array = eqx.field(converter=jnp.asarray)
+    x: Array = eqx.field(converter=own_array)
+    y: Array = eqx.field(converter=own_array)
 
     def __check_init__(self) -> None:
         if self.x.ndim == 0 or self.y.ndim == 0 or len(self.x) != len(self.y):
@@ -144,26 +146,25 @@ class StackedBatches(AbstractBatches):
     shuffle: bool = eqx.field(static=True)
 
     def __init__(self, parts: Batch, *, shuffle: bool = True) -> None:
-        self.parts, self.shuffle = parts, shuffle
+        self.parts, self.shuffle = tuple(map(own_array, parts)), shuffle
 
     @classmethod
     def from_iterable(cls, batches: Any, *, shuffle: bool = True) -> Self:
         """Stacks the batches of any iterable; all need the same shapes.
 
+        Each batch is copied as it comes, so a loader may refill one buffer for all of them.
+
         Raises:
             ValueError: there are no batches, or their shapes differ.
         """
-        rows: list[tuple[ArrayLike, ...]] = [tuple(batch) for batch in batches]
+        rows = [tuple(map(own_array, batch)) for batch in batches]
         shapes = {tuple(np.shape(part) for part in row) for row in rows}
         if len(shapes) != 1:
             raise ValueError(
                 f"StackedBatches: needs batches of one shape, got {len(shapes)} different ones "
                 f"among {len(rows)} batches; drop the incomplete last one."
             )
-        parts = tuple(
-            jnp.stack([jnp.asarray(part) for part in column]) for column in zip(*rows, strict=True)
-        )
-        return cls(parts, shuffle=shuffle)
+        return cls(tuple(map(jnp.stack, zip(*rows, strict=True))), shuffle=shuffle)
 
     @property
     def num_batches(self) -> int:

@@ -153,7 +153,9 @@ class Contrastive(AbstractLocalMethod):
             early_stop=self.early_stop,
             known=known,
         )
-        free, _ = network.predict(free, keys[2], check=False)
+        # The answer is given as without a label, which would else answer for itself.
+        unlabelled = free.replace(-1, jnp.zeros_like(free.readout))
+        free, _ = network.predict(unlabelled, keys[2], check=False)
         moved = [(free[i] != clamped[i]).mean() for i in network.lmap.rows()[:-1]]
         metrics = {
             "free_settled": in_free.settled.astype(jnp.float32),

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
+from bionet._core.leaves import own_array
 from bionet.layer_maps.shared import Edge
 from bionet.layer_maps.sparse import LayerMap
 
@@ -82,4 +83,4 @@ class EdgeScales(eqx.Module):
 
 
 def _arrays(values: Mapping[Edge, ArrayLike] | None) -> dict[Edge, Float[Array, ""]]:
-    return {edge: jnp.asarray(value, jnp.float32) for edge, value in (values or {}).items()}
+    return {edge: own_array(value, jnp.float32) for edge, value in (values or {}).items()}

@@ -13,6 +13,7 @@ the end, averaged weights, the mean of a population) it has to be made first.
 from __future__ import annotations
 
 import abc
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, final, get_args
 
@@ -48,10 +49,20 @@ class MethodSpec:
             raise ValueError(
                 f"MethodSpec {self.name!r}: {unknown('family', self.family, get_args(Family))}"
             )
+        for field in ("needs", "sources"):
+            object.__setattr__(self, field, _words(self.name, field, getattr(self, field)))
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as JSON-ready data."""
         return asdict(self)
+
+
+def _words(name: str, field: str, given: Iterable[str]) -> tuple[str, ...]:
+    """The words of a field as a tuple, which nobody changes afterwards."""
+    words = () if isinstance(given, str) else tuple(given)
+    if isinstance(given, str) or not all(isinstance(word, str) for word in words):
+        raise TypeError(f"MethodSpec {name!r}: {field} needs a tuple of strings, got {given!r}.")
+    return words
 
 
 @final

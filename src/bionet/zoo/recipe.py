@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, final
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bionet._core.contents import contents
 from bionet._core.names import unknown
+from bionet._core.ownership import own_fields
 from bionet._core.tables import print_table
 from bionet.datasets import Parts, Splits, one_vs_all
 from bionet.states.sequential import SequentialState
@@ -93,6 +93,9 @@ class Recipe(Generic[C]):
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     brief: Mapping[str, Any] = field(default_factory=dict)
     changes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        own_fields(self, "ablation", "presets", "brief", "changes")
 
     @property
     def spec(self) -> RecipeSpec:
@@ -416,4 +419,4 @@ def _seed_keys(seed: int) -> tuple[PRNGKeyArray, PRNGKeyArray]:
 
 def _examples(part: Any, classes: int | None) -> Examples:
     targets = part.y if classes is None else one_vs_all(part.y, classes)
-    return Examples(jnp.asarray(part.x), jnp.asarray(targets))
+    return Examples(part.x, targets)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final, overload
 
+from bionet._core.ownership import own_fields
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
@@ -53,6 +55,9 @@ class Result(Sequence[float]):
     stopped: str = "epochs"
     details: Mapping[str, Any] = field(default_factory=dict)
     model: Any = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        own_fields(self, "history", "metrics", "baselines", "details")
 
     @overload
     def __getitem__(self, index: int) -> float: ...

@@ -1,5 +1,7 @@
 """Data without classes, and inputs that are shifted and stretched."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,25 @@ def test_parts_are_kept_apart():
     parts = Parts(PART, None, PART, name="states")
     assert parts.validation is None
     assert parts.train.y.shape == (3, 4)
+
+
+def test_parts_keep_what_was_given_and_not_what_the_caller_makes_of_it():
+    x, y = np.zeros((3, 2)), np.zeros((3, 4), np.int32)
+    parts = Parts(Part(x, y), None, Part(x, y), name="states")
+    x[:], y[:] = np.nan, -1
+    assert not parts.train.x.any()
+    assert not parts.test.y.any()
+    assert (parts.train.x.dtype, parts.train.y.dtype) == (x.dtype, y.dtype)
+    with pytest.raises(ValueError, match="read-only"):
+        parts.train.x[0] = 1
+
+
+def test_prototypes_keep_what_generated_them():
+    task = make_prototypes(0, num_classes=2, dim=3, train=2, validation=0, test=3)
+    patterns = np.array(task.prototypes)
+    again = dataclasses.replace(task, prototypes=patterns)
+    patterns[:] = 0
+    assert np.array_equal(again.prototypes, task.prototypes)
 
 
 @pytest.mark.parametrize("x", [0, 2])

@@ -33,7 +33,27 @@ def test_a_split_is_read_only_and_leaves_the_caller_alone() -> None:
         split.y[0] = 1
     with pytest.raises(dataclasses.FrozenInstanceError):
         split.x = x  # type: ignore[misc]
-    x[0, 0], y[0] = 1, 1
+    x[:], y[:] = np.nan, -1
+    assert not split.x.any()  # What was checked, and not what the caller makes of it.
+    assert not split.y.any()
+
+
+def test_a_read_only_view_of_what_the_caller_can_write_is_copied() -> None:
+    x, y = np.zeros((2, 2), np.float32), np.zeros(2, np.int32)
+    views = x[:], y[:]
+    for view in views:
+        view.flags.writeable = False
+    split = Split(*views)
+    x[:], y[:] = np.nan, -1
+    assert not split.x.any()
+    assert not split.y.any()
+
+
+def test_what_nobody_can_write_is_not_copied() -> None:
+    split = some()
+    again = Split(split.x, split.y)
+    assert np.shares_memory(again.x, split.x)
+    assert np.shares_memory(again.y, split.y)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +130,33 @@ def test_a_split_refuses(x: Any, y: Any, kind: type[Exception], sentence: str) -
 def test_splits_hold_three_parts_or_two() -> None:
     splits = Splits(some(6), some(2), some(4), name="toy", num_classes=2)
     assert [len(splits.train), len(splits.test)] == [6, 4]
-    assert Splits(some(), None, some(), name="toy", num_classes=2).validation is None
+    assert Splits(some(6), None, some(4), name="toy", num_classes=2).validation is None
+
+
+@pytest.mark.parametrize(
+    ("parts", "which"),
+    [
+        ((0, None, 0), "train and the test"),
+        ((0, 1, 1), "validation and the test"),
+        ((0, 0, 1), "train and the validation"),
+    ],
+)
+@pytest.mark.parametrize("same", ["object", "numbers"])
+def test_splits_refuse_two_parts_that_are_the_same_samples(parts, which, same) -> None:
+    made = [some(4), some(6)]
+    found = [None if i is None else made[i] for i in parts]
+    if same == "numbers":
+        found = [None if i is None else some(4 + 2 * i) for i in parts]
+    sentence = (
+        f"The {which} part of 'toy' are the same samples; hold some out by bionet.datasets.holdout."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        Splits(*found, name="toy", num_classes=2)
+
+
+def test_splits_take_the_same_inputs_under_other_labels() -> None:
+    x = np.zeros((2, 3))
+    assert len(Splits(Split(x, [0, 1]), None, Split(x, [1, 0]), name="x", num_classes=2).test) == 2
 
 
 @pytest.mark.parametrize(
@@ -135,14 +181,26 @@ def test_splits_hold_three_parts_or_two() -> None:
             "but train has (3,) and validation has (5,).",
         ),
         (
-            {"test": Split(np.zeros((2, 3)), [1, 2])},
+            {"test": Split(np.zeros((2, 3)), [0, 2])},
             ValueError,
             "The test labels of 'toy' must be 0 to 1 for 2 classes, but number 1 of them is 2.",
+        ),
+        (
+            {"train": Split(np.zeros((2, 3)), [1, 2])},
+            ValueError,
+            "The train labels of 'toy' run from 1 to 2 for 2 classes, but classes count from 0: "
+            "subtract 1.",
+        ),
+        (  # A part without the first class begins even later.
+            {"num_classes": 10, "test": Split(np.zeros((2, 3)), [4, 10])},
+            ValueError,
+            "The test labels of 'toy' run from 4 to 10 for 10 classes, but classes count from 0: "
+            "subtract 1.",
         ),
     ],
 )
 def test_splits_refuse(change: dict[str, Any], kind: type[Exception], sentence: str) -> None:
-    whole = {"train": some(), "validation": some(), "test": some(), "name": "toy"}
+    whole = {"train": some(4), "validation": some(2), "test": some(3), "name": "toy"}
     with pytest.raises(kind, match=f"^{re.escape(sentence)}$"):
         Splits(**({"num_classes": 2} | whole | change))
 
@@ -173,6 +231,12 @@ def test_one_vs_all_of_no_label_has_no_row() -> None:
             3,
             ValueError,
             "Labels must be 0 to 2 for 3 classes, but number 1 of them is 3.",
+        ),
+        (
+            [1, 2, 3],
+            3,
+            ValueError,
+            "Labels run from 1 to 3 for 3 classes, but classes count from 0: subtract 1.",
         ),
         (
             [0, 1, -1],

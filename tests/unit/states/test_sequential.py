@@ -50,6 +50,15 @@ def test_without_labels_the_output_is_zero(state, x, y):
     assert not state.init(x, y).init(x).readout.any()
 
 
+def test_a_buffer_that_the_caller_goes_on_writing_to_is_copied(state, x):
+    given, hidden = np.array(x), np.ones((5, 3), np.float32)
+    filled = state.init(given).replace(1, hidden)
+    given[:], hidden[:] = np.nan, np.nan
+    assert np.array_equal(filled[0], x)
+    assert np.array_equal(filled[1], np.ones((5, 3)))
+    assert isinstance(filled[1], jax.Array)
+
+
 def test_the_batch_size_comes_from_the_input_each_time(state, x):
     assert state.init(x).init(x[:2])[1].shape == (2, 3)
 

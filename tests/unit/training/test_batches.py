@@ -156,6 +156,23 @@ class TestStackedBatches:
         batches = StackedBatches.from_iterable(self.loader(), shuffle=False)
         assert np.array_equal(epoch(batches, jax.random.key(1))[0], np.arange(12).reshape(3, 4))
 
+    def test_a_loader_may_refill_one_buffer(self):
+        def loader():
+            x, y = np.zeros(2, np.float32), np.zeros(2, np.int32)
+            for number in range(5):
+                x[:], y[:] = number, -number
+                yield x, y
+
+        x, y = epoch(StackedBatches.from_iterable(loader(), shuffle=False), jax.random.key(0))
+        assert x[:, 0].tolist() == [0, 1, 2, 3, 4]
+        assert y[:, 0].tolist() == [0, -1, -2, -3, -4]
+
+    def test_parts_of_numpy_are_copied(self):
+        part = np.arange(4.0, dtype=np.float32).reshape(2, 2)
+        batches = StackedBatches((part,), shuffle=False)
+        part[:] = np.nan
+        assert epoch(batches, jax.random.key(0))[0].tolist() == [[0, 1], [2, 3]]
+
     def test_an_incomplete_batch_is_refused(self, says):
         sentence = (
             "StackedBatches: needs batches of one shape, got 2 different ones among 3 batches; "
