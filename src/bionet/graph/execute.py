@@ -1,7 +1,7 @@
 """Runs one slot: shows the node its inputs, and keeps what it makes of them.
 
-A slot that does not run in this pass computes all the same; what it made is not kept. That is
-cheaper than to branch, and the same program serves a batch whose members do different things.
+A slot that does not run in this pass computes all the same, see `bionet.graph.idle`; what it
+made is not kept.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, PyTree
 
 from bionet.graph.base import GraphState, InputState, StepState
 from bionet.graph.columns import Rows, Slot
+from bionet.graph.idle import Made, Step
 from bionet.graph.node import BaseNode
 from bionet.graph.records import written
 
@@ -48,36 +49,55 @@ def step_state(
     )
 
 
-def stepped(node: BaseNode, given: StepState) -> tuple[StepState, PyTree]:
-    """What a node's step returns, which has to be a pair."""
-    made = node.step(given)
+def step_of(graph_state: GraphState, node: BaseNode) -> Step:
+    """The step of a node for one program, which makes things of the shapes in the graph state."""
+    begun = graph_state.buffer[node.name]
+
+    def take(given: StepState) -> Made:
+        return checked(node.name, given, _pair(node.name, node.step(given)), begun)
+
+    return Step(node, take, jax.tree.map(lambda leaf: leaf[-1], begun))
+
+
+def checked(
+    name: str, before: StepState, made: tuple[StepState, PyTree], begun: PyTree[Array]
+) -> Made:
+    """What a step returned, or an error that says how it differs from what the node began with.
+
+    Args:
+        name: the node's name.
+        before: what the step was given.
+        made: what it returned.
+        begun: the node's buffer, with outputs along a leading axis.
+
+    Raises:
+        ValueError: a state, parameters or an output of another shape or dtype.
+    """
+    after, output = made
+    row = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), begun)
+    return Made(
+        output=_alike(name, "output", row, output),
+        state=_alike(name, "state", before.state, after.state),
+        params=_alike(name, "params", before.params, after.params),
+    )
+
+
+def _pair(name: str, made: Any) -> tuple[StepState, PyTree]:
+    """What a node's step returned, which has to be a pair."""
     if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], StepState)):
-        kinds = (
-            [type(part).__name__ for part in made]
-            if isinstance(made, tuple)
-            else [type(made).__name__]
-        )
+        parts = made if isinstance(made, tuple) else (made,)
         raise TypeError(
-            f"Node {node.name!r}: step needs to return a step state and an output, got "
-            f"{' and '.join(kinds)}."
+            f"Node {name!r}: step needs to return a step state and an output, got "
+            f"{' and '.join(type(part).__name__ for part in parts)}."
         )
     return made
-
-
-def checked_output(graph_state: GraphState, name: str, output: PyTree) -> PyTree[Array]:
-    """The output as arrays, or an error that says how it differs from what the node began with."""
-    rows = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), graph_state.buffer[name]
-    )
-    return _alike(name, "output", rows, output)
 
 
 def kept(
     graph_state: GraphState,
     name: str,
     before: StepState,
-    after: StepState,
-    output: PyTree[Array],
+    made: Made,
     run: Bool[Array, ""] | None,
     awake: Bool[Array, ""] | None = None,
 ) -> GraphState:
@@ -87,24 +107,21 @@ def kept(
         graph_state: before the slot.
         name: the node's name.
         before: what the step was given.
-        after: what it returned.
-        output: what it sent, for the record; the buffer stays as it is.
+        made: what it made. The output goes into the record; the buffer stays as it is.
         run: whether the slot ran; None if it always does.
         awake: whether the whole pass ran. This holds for the record alone, as everything else is
             put back at the end of the pass.
-
-    Raises:
-        ValueError: a state or parameters of another shape than at the beginning.
     """
     changed = {}
-    for field in ("state", "params"):
-        old, new = getattr(before, field), getattr(after, field)
+    for field, old, new in (
+        ("state", before.state, made.state),
+        ("params", before.params, made.params),
+    ):
         if new is not old:
-            new = chosen(run, _alike(name, field, old, new), old)
-            changed[field] = getattr(graph_state, field) | {name: new}
+            changed[field] = getattr(graph_state, field) | {name: chosen(run, new, old)}
     if "record" in graph_state.aux:
         record = graph_state.aux["record"]
-        record = record | {name: written(record[name], before, output, both(run, awake))}
+        record = record | {name: written(record[name], before, made.output, both(run, awake))}
         changed["aux"] = graph_state.aux | {"record": record}
     return graph_state.replace(**changed) if changed else graph_state
 

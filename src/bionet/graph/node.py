@@ -90,6 +90,8 @@ class BaseNode(abc.ABC):
         ```
     """
 
+    effects: bool | None = None
+
     def __init__(
         self,
         name: str,

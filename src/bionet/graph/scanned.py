@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Int
 
 from bionet.graph.base import GraphState, StepState
 from bionet.graph.columns import Columns, Rows, Slot
-from bionet.graph.execute import both, checked_output, kept, step_state, stepped
+from bionet.graph.execute import both, kept, step_of, step_state
 from bionet.graph.origins import BLANK
 from bionet.graph.scheduled import Scheduled
 
@@ -74,35 +74,42 @@ class Scanned:
         """Runs the slots of a generation: none sees what another one makes."""
         given = [self._given(state, slot, rows) for slot in self._slots]
         for slot, before in zip(self._slots, given, strict=True):
-            after, output = stepped(self._scheduled.nodes[slot.kind], before)
-            output = checked_output(state, slot.kind, output)
             run = None if slot.run is None else rows.choices[slot.run][0] != 0
-            state = kept(state, slot.kind, before, after, output, both(run, awake))
+            run = both(run, awake)
+            made = step_of(state, self._scheduled.nodes[slot.kind])(before, run)
+            state = kept(state, slot.kind, before, made, run)
             (place,) = rows.choices[self._places[slot.kind]]
             log = jax.tree.map(
                 lambda leaf, value, place=place: jax.lax.dynamic_update_index_in_dim(
                     leaf, value, place, 0
                 ),
                 state.buffer[slot.kind],
-                output,
+                made.output,
             )
             state = state.replace(buffer=state.buffer | {slot.kind: log})
         return state
 
     def _slot(self, columns: Columns, kind: str) -> Slot:
         scheduled, seen = self._scheduled, {}
-        table = scheduled.tables[kind]
+        table = scheduled.shown[kind]
         for name, connection in scheduled.inputs[kind].items():
-            found = scheduled.origins(kind, name)
-            size = scheduled.sizes[connection.sender.name]
-            where = columns.choices.add(np.where(found == BLANK, -1, size + found))
+            found, sender = scheduled.origins(kind, name), connection.sender.name
+            size = scheduled.sizes[sender]
+            there = size + np.clip(found, -size, self._made_before(sender)[..., None] - 1)
+            where = columns.choices.add(np.where(found == BLANK, -1, there))
             seen[name] = columns.window(table.windows[name], where, _all)
         return columns.slot(kind, table, seen, _all)
 
     def _place(self, columns: Columns, kind: str) -> slice:
         """Where a slot writes: behind all that is there; who does not run, is written over."""
+        return columns.choices.add(self._scheduled.sizes[kind] + self._made_before(kind))
+
+    def _made_before(self, kind: str) -> Int[np.ndarray, "episodes steps generations"]:
+        """How many outputs a node has made in this pass, before each of its slots."""
+        if kind not in self._scheduled.tables:
+            return np.zeros((1, 1, 1), int)
         run = self._scheduled.tables[kind].run
-        return columns.choices.add(self._scheduled.sizes[kind] + np.cumsum(run, -1) - run)
+        return np.cumsum(run, -1) - run
 
     def _longer(self, leaf: Array) -> Array:
         return jnp.concatenate([leaf, jnp.zeros((self._count, *leaf.shape[1:]), leaf.dtype)])

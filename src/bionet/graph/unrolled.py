@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Int, PyTree
 
 from bionet.graph.base import GraphState, StepState
 from bionet.graph.columns import Choice, Columns, Pick, Rows, Slot
-from bionet.graph.execute import checked_output, chosen, kept, step_state, stepped
+from bionet.graph.execute import both, checked, chosen, kept, step_of, step_state
 from bionet.graph.origins import BLANK, slot_of
 from bionet.graph.scheduled import Scheduled
 
@@ -59,13 +59,16 @@ class Unrolled:
         """
         start, rows = graph_state, self._tables.at(graph_state.eps, step)
         made: dict[str, dict[int, PyTree]] = {kind: {} for kind in self._moves}
+        steps = {kind: step_of(start, self._scheduled.nodes[kind]) for kind in self._moves}
         for (kind, place), slot in self._slots.items():
             before = self._given(graph_state, start, slot, rows, made)
-            after, output = replaced or stepped(self._scheduled.nodes[kind], before)
-            output = checked_output(start, kind, output)
             run = None if slot.run is None else rows.choices[slot.run][0] != 0
-            graph_state = kept(graph_state, kind, before, after, output, run, awake)
-            made[kind][place] = output
+            if replaced is None:
+                found = steps[kind](before, both(run, awake))
+            else:
+                found = checked(kind, before, replaced, start.buffer[kind])
+            graph_state = kept(graph_state, kind, before, found, run, awake)
+            made[kind][place] = found.output
         moved = {kind: self._moved(start, kind, rows, made[kind]) for kind in self._moves}
         return graph_state.replace(
             params=chosen(awake, graph_state.params, start.params),
@@ -80,7 +83,7 @@ class Unrolled:
 
     def _slot(self, columns: Columns, kind: str, place: int) -> Slot:
         scheduled, seen = self._scheduled, {}
-        table = scheduled.tables[kind]
+        table = scheduled.shown[kind]
         for name, connection in scheduled.inputs[kind].items():
             found = scheduled.origins(kind, name)[..., place, :]
             if connection.sender.name in scheduled.tables:
