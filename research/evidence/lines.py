@@ -14,6 +14,7 @@ import scipy.stats
 from bionet import zoo
 
 HERE = Path(__file__).parent
+LEAST_SEEDS = 5
 PARTS = {"frozen control": "control", "ablation": "ablation"}
 Line = dict[str, Any]
 
