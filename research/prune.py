@@ -124,16 +124,23 @@ def check_evidence() -> Iterator[Checked]:
     for id, spec in zoo.REGISTRY.items():
         for dataset in spec.datasets:
             path = evidence.path_of(id, dataset)
-            if not path.exists() and dataset != spec.datasets[0]:
-                continue
-            now = evidence.config_hash(zoo.get(id).on(dataset))
-            stale, missing = {}, set(range(evidence.LEAST_SEEDS))
-            for number, line in enumerate(lines := read(path), 1):
-                if line["config_hash"] == now:
-                    missing -= {line["seed"]}
-                else:
-                    stale[number] = f"{id}, seed {line['seed']}, another config"
-            yield Checked(path, len(lines), stale, tuple(f"{id}, seed {s}" for s in missing))
+            if path.exists() or dataset == spec.datasets[0]:
+                yield _check_recipe(path, evidence, zoo.get(id).on(dataset))
+
+
+def _check_recipe(path: Path, evidence: ModuleType, recipe: Any) -> Checked:
+    """The lines of a recipe, by the hash of its config and the revisions of the parts beside it."""
+    now, stale = evidence.config_hash(recipe), {}
+    missing = {seed: f"{recipe.id}, seed {seed}" for seed in range(evidence.LEAST_SEEDS)}
+    for number, line in enumerate(lines := read(path), 1):
+        what = f"{recipe.id}, seed {line['seed']}"
+        missing.pop(line["seed"], None)
+        if line["config_hash"] != now:
+            stale[number] = f"{what}, another config"
+            missing[line["seed"]] = what
+        elif parts := evidence.outdated(recipe, line):
+            missing[line["seed"]] = f"{what}: {', '.join(parts)}, of an older revision"
+    return Checked(path, len(lines), stale, tuple(missing.values()))
 
 
 def remove(checked: Checked) -> int:

@@ -38,16 +38,25 @@ def agrees(line: Line, recipe: Any) -> bool:
 
 
 def async_delays(script: ModuleType) -> Wanted:
-    """Arms by delay, with the hash of the whole config."""
-    asked = [(arm, seed, script.config_hash(recipe)) for arm, recipe, seed in script.runs()]
-    return lambda line: (line["arm"], line["seed"], line["config_hash"]), asked
+    """Arms by delay, with the hash of the config and the revision of the control beside it."""
+
+    def key(line: Line) -> Any:
+        return line["arm"], line["seed"], line["config_hash"], line.get("control_revision", 1)
+
+    return key, [
+        (arm, seed, script.config_hash(recipe), recipe.revision("control"))
+        for arm, recipe, seed in script.runs()
+    ]
 
 
 def first_recipes(script: ModuleType) -> Wanted:
-    """Two recipes as they are."""
+    """Two recipes as they are, with the control and the baselines beside them."""
 
     def key(line: Line) -> Any:
-        return line["recipe"], line["seed"], agrees(line, zoo.get(line["recipe"]))
+        recipe, told = zoo.get(line["recipe"]), line.get("revisions", {})
+        beside = ("control", "baselines")
+        now = all(told.get(part, 1) == recipe.revision(part) for part in beside)
+        return line["recipe"], line["seed"], now and agrees(line, recipe)
 
     return key, [(id, seed, True) for id in script.RECIPES for seed in FIRST_SEEDS]
 
