@@ -24,6 +24,7 @@ from bionet.orchestrators.interface import AbstractOrchestrator
 from bionet.training.edge_scales import EdgeScales
 from bionet.training.local_method import AbstractLocalMethod
 from bionet.training.method import MethodSpec, TrainState, unmet
+from bionet.training.optimizers import start_optimizer
 
 
 @final
@@ -108,7 +109,8 @@ class AsyncTwoPhase(AbstractLocalMethod):
             )
         self.scales.check("AsyncTwoPhase", model.lmap)
         learning, _ = partition_trained(model)
-        return TrainState(model, self.optimizer.init(learning), jnp.zeros((), jnp.int32))
+        memory = start_optimizer("AsyncTwoPhase", self.optimizer, learning, gives=())
+        return TrainState(model, memory, jnp.zeros((), jnp.int32))
 
     def pseudo_gradient(
         self, network: AbstractOrchestrator, batch: tuple[Array, ...], key: PRNGKeyArray

@@ -36,6 +36,7 @@ from bionet.states.sequential import SequentialState
 from bionet.training.edge_scales import EdgeScales
 from bionet.training.local_method import AbstractLocalMethod
 from bionet.training.method import MethodSpec, TrainState, unmet
+from bionet.training.optimizers import start_optimizer
 
 Known = Mapping[Edge, Array]
 
@@ -157,7 +158,8 @@ class ErrorPhase(AbstractLocalMethod):
             raise unmet(self.spec, self.spec.needs[1], model)
         self.scales.check("ErrorPhase", model.lmap)
         learning, _ = partition_trained(model)
-        return TrainState(model, self.optimizer.init(learning), jnp.zeros((), jnp.int32))
+        memory = start_optimizer("ErrorPhase", self.optimizer, learning, gives=())
+        return TrainState(model, memory, jnp.zeros((), jnp.int32))
 
     def pseudo_gradient(
         self, network: AbstractOrchestrator, batch: tuple[Array, ...], key: PRNGKeyArray

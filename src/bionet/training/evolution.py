@@ -27,7 +27,9 @@ from bionet._core.names import unknown
 from bionet.modules.parameters import positive
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.objective import Objective
+from bionet.training.optimizers import note, noting
 from bionet.training.population import Population, judged, told
+from bionet.training.ties import held, undecided, weighing
 from bionet.training.trained_vector import (
     check_trained,
     trained_entries,
@@ -53,7 +55,8 @@ class Evolution(AbstractMethod):
         chunk: how many members exist as models at a time; None is all. It has to divide them.
         mesh: devices that share the members, as `batch_mesh` makes them.
         options: what the strategy itself takes, its arguments in evosax ("optimizer", made by
-            Optax, for many) or its parameters ("lr_std_init").
+            Optax, for many; one that asks for the loss sees the mean over the members) or its
+            parameters ("lr_std_init").
 
     Raises:
         ValueError: a strategy or option that evosax does not have, a sigma that is not above 0
@@ -79,8 +82,9 @@ class Evolution(AbstractMethod):
     Source:
         Lange, "evosax: JAX-based evolution strategies" (2022, arXiv:2212.04180), whose
         strategies these are; Salimans et al. (2017, arXiv:1703.03864) for Open_ES. Ours gives
-        a member whose loss is not finite the worst loss of the others, and holds entries that
-        a model's masks exclude.
+        a member whose loss is not finite the worst loss of the others, lets members that tie
+        share the weights of their ranks, stays where it is if all of them tie, and holds
+        entries that a model's masks exclude.
     """
 
     spec: ClassVar[MethodSpec] = MethodSpec(
@@ -166,7 +170,10 @@ class Evolution(AbstractMethod):
 
         losses = self.population.each(jax.vmap(loss), members)
         # evosax calls it fitness and minimises it.
-        state, _ = algorithm.tell(telling, members, judged(losses), state, parameters)
+        fitness = judged(losses)
+        asked = _noted(state, fitness.mean())
+        state, _ = algorithm.tell(telling, members, fitness, asked, parameters)
+        state = held(undecided(fitness), state, asked)
         if entries is not None:
             state = state.replace(mean=jnp.where(entries, state.mean, before.mean))
         state = jax.tree.map(
@@ -181,9 +188,14 @@ class Evolution(AbstractMethod):
 
     def _algorithm(self, size: int) -> tuple[Any, Any]:
         """The strategy of evosax for so many numbers, and its parameters."""
-        algorithm, parameters = _built(
-            self.strategy, self.population.size, size, jnp.result_type(float), self.settings
+        dtype, settings = jnp.result_type(float), dict(self.settings)
+        if "optimizer" in settings:
+            vector = jax.ShapeDtypeStruct((size,), dtype)
+            settings["optimizer"] = noting("Evolution", settings["optimizer"], vector)
+        made = _built(
+            self.strategy, self.population.size, size, dtype, tuple(sorted(settings.items()))
         )
+        algorithm, parameters = made
         changed = dict(self.parameters)
         if self.sigma is not None and not self._is_scheduled:
             changed["std_init"] = self.sigma
@@ -235,14 +247,32 @@ def _fields(kind: type) -> set[str]:
     return {field.name for field in dataclasses.fields(sys.modules[kind.__module__].Params)}
 
 
+def _weighed(strategy: str) -> dict[str, Any]:
+    """How a strategy that weighs by rank treats ties, as an argument of it."""
+    from evosax.core.fitness_shaping import weights_fitness_shaping_fn
+
+    shaping = inspect.signature(_kind(strategy)).parameters["fitness_shaping_fn"].default
+    if shaping is not weights_fitness_shaping_fn:
+        return {}
+    return {"fitness_shaping_fn": weighing(strategy)}
+
+
+def _noted(state: Any, loss: Array) -> Any:
+    """The state of a strategy whose optimiser is to see the loss."""
+    if not hasattr(state, "opt_state"):
+        return state
+    return state.replace(opt_state=note(state.opt_state, loss))
+
+
 @functools.lru_cache(maxsize=32)
 def _built(
     strategy: str, population: int, size: int, dtype: Any, settings: Settings
 ) -> tuple[Any, Any]:
     """One object for all traces, since evosax compiles anew for each object."""
+    given = _weighed(strategy) | dict(settings)
     with jax.ensure_compile_time_eval():
         try:
-            made = _kind(strategy)(population, jnp.zeros(size, dtype), **dict(settings))
+            made = _kind(strategy)(population, jnp.zeros(size, dtype), **given)
         except AssertionError as refusal:
             raise ValueError(
                 f"Evolution: {strategy} refuses a population of {population} for {size} trained "

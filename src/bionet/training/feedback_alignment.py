@@ -25,6 +25,7 @@ from bionet.rules.feedback_alignment import error_increment, sent_back
 from bionet.training.gradient import loss_and_gradient
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.objective import Objective
+from bionet.training.optimizers import start_optimizer, updated
 
 Matrices = tuple[Float[Array, "k d"], ...]
 SendBack = Callable[[Array, list[Array], Matrices], list[Array]]
@@ -50,7 +51,8 @@ class FeedbackAlignment(AbstractMethod):
 
     Args:
         objective: its `loss` is what the output error is the derivative of.
-        optimizer: any Optax transformation.
+        optimizer: any Optax transformation without a line search; it sees the loss if it asks
+            for it.
         strength: of the feedback weights, `B ~ strength * N(0, 1) / sqrt(units that send)`.
 
     Raises:
@@ -107,7 +109,7 @@ class FeedbackAlignment(AbstractMethod):
         """The model, and feedback weights with the shapes of the forward ones."""
         layers = _layers(self.spec, model)
         shapes = [layer.weight.shape for layer in layers[1:]]
-        return _start(self.optimizer, model, _drawn(key, shapes, self.strength))
+        return _start(self, model, _drawn(key, shapes, self.strength))
 
     def step(
         self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray
@@ -126,7 +128,8 @@ class DirectFeedbackAlignment(AbstractMethod):
 
     Args:
         objective: its `loss` is what the output error is the derivative of.
-        optimizer: any Optax transformation.
+        optimizer: any Optax transformation without a line search; it sees the loss if it asks
+            for it.
         strength: of the feedback weights, `B ~ strength * N(0, 1) / sqrt(outputs)`.
 
     Raises:
@@ -168,7 +171,7 @@ class DirectFeedbackAlignment(AbstractMethod):
         layers = _layers(self.spec, model)
         outputs = layers[-1].weight.shape[0]
         shapes = [(outputs, layer.weight.shape[0]) for layer in layers[:-1]]
-        return _start(self.optimizer, model, _drawn(key, shapes, self.strength))
+        return _start(self, model, _drawn(key, shapes, self.strength))
 
     def step(
         self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray
@@ -234,10 +237,11 @@ def _drawn(key: PRNGKeyArray, shapes: list[tuple[int, ...]], strength: Array) ->
 
 
 def _start(
-    optimizer: optax.GradientTransformation, model: PyTree, feedback: Matrices
+    method: FeedbackAlignment | DirectFeedbackAlignment, model: PyTree, feedback: Matrices
 ) -> TrainState:
     learning, _ = partition_trained(model)
-    memory = Memory(optimizer.init(learning), feedback)
+    memory = start_optimizer(type(method).__name__, method.optimizer, learning)
+    memory = Memory(memory, feedback)
     return TrainState(model, memory, jnp.zeros((), jnp.int32))
 
 
@@ -250,7 +254,8 @@ def _step(
     loss, descended = _pseudo_gradient(method.objective, send, train_state, batch)
     learning, _ = partition_trained(train_state.model)
     old = train_state.memory
-    updates, memory = method.optimizer.update(descended, old.optimizer, learning)
+    owner = type(method).__name__
+    updates, memory = updated(owner, method.optimizer, descended, old.optimizer, learning, loss)
     model = apply_trained(train_state.model, updates)
     return TrainState(model, Memory(memory, old.feedback), train_state.step + 1), {
         "training_loss": loss

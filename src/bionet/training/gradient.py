@@ -23,6 +23,7 @@ from jaxtyping import Array, PRNGKeyArray, PyTree
 from bionet.modules.trained import apply_trained, partition_trained, trained_mask
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.objective import Objective
+from bionet.training.optimizers import start_optimizer, updated
 from bionet.training.twin import smooth_twin, unrolled
 
 
@@ -32,8 +33,9 @@ class Gradient(AbstractMethod):
 
     Args:
         objective: the loss. If its predictor is a `FreeReadout`, all its steps are run.
-        optimizer: any Optax transformation; it sees the trained leaves alone. Make it once
-            and reuse it: Optax makes new functions each time, which are compiled anew.
+        optimizer: any Optax transformation without a line search; it sees the trained leaves
+            alone, and the loss if it asks for it. Make it once and reuse it: Optax makes new
+            functions each time, which are compiled anew.
         gain: the steepness of the twin's tanh, in place of each sign.
 
     Raises:
@@ -97,7 +99,8 @@ class Gradient(AbstractMethod):
         learning, _ = partition_trained(model)
         if not jax.tree.leaves(learning):
             raise unmet(self.spec, self.spec.needs[0], model)
-        return TrainState(model, self.optimizer.init(learning), jnp.zeros((), jnp.int32))
+        memory = start_optimizer("Gradient", self.optimizer, learning)
+        return TrainState(model, memory, jnp.zeros((), jnp.int32))
 
     def step(
         self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray
@@ -109,7 +112,9 @@ class Gradient(AbstractMethod):
         """
         loss, gradient = loss_and_gradient(self.objective, train_state.model, batch, key)
         learning, _ = partition_trained(train_state.model)
-        updates, memory = self.optimizer.update(gradient, train_state.memory, learning)
+        updates, memory = updated(
+            "Gradient", self.optimizer, gradient, train_state.memory, learning, loss
+        )
         model = apply_trained(train_state.model, updates)
         told = {"training_loss": loss, "gradient_norm": optax.tree.norm(gradient)}
         return TrainState(model, memory, train_state.step + 1), told

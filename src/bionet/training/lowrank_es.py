@@ -27,6 +27,7 @@ from bionet.modules.trained import apply_trained, partition_trained
 from bionet.training.low_rank_noise import Noise, NoiseOfModel
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.objective import Objective
+from bionet.training.optimizers import start_optimizer, updated
 from bionet.training.population import Population, judged, told
 from bionet.training.trained_vector import check_trained
 
@@ -52,7 +53,9 @@ class LowRankES(AbstractMethod):
             above the mean), "centered-rank" (its rank, from -1/2 to 1/2), or "raw".
         chunk: how many members are evaluated at a time; None is all. It has to divide them.
         mesh: devices that share the members, as `batch_mesh` makes them.
-        optimizer: descends the estimated gradient of the trained leaves; Adam unless given.
+        optimizer: any Optax transformation without a line search, which descends the estimated
+            gradient of the trained leaves; Adam unless given. If it asks for the loss, it sees
+            the mean over the members.
 
     Raises:
         ValueError: a sigma that is not above 0, a rank below 1, fewer than two members, an odd
@@ -120,7 +123,8 @@ class LowRankES(AbstractMethod):
         """The model, and the optimiser's memory of the trained leaves."""
         check_trained(model, self.spec)
         learning, _ = partition_trained(model)
-        return TrainState(model, self.optimizer.init(learning), jnp.zeros((), jnp.int32))
+        memory = start_optimizer("LowRankES", self.optimizer, learning)
+        return TrainState(model, memory, jnp.zeros((), jnp.int32))
 
     def step(
         self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray
@@ -132,7 +136,10 @@ class LowRankES(AbstractMethod):
         """
         gradient, losses = self.gradient(train_state.model, batch, key)
         learning, _ = partition_trained(train_state.model)
-        updates, memory = self.optimizer.update(gradient, train_state.memory, learning)
+        updates, memory = updated(
+            *("LowRankES", self.optimizer, gradient, train_state.memory, learning),
+            judged(losses).mean(),
+        )
         model = apply_trained(train_state.model, updates)
         return TrainState(model, memory, train_state.step + 1), told(losses)
 

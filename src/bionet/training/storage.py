@@ -22,6 +22,7 @@ from bionet.modules.interfaces import AbstractLayer, reversed_sign
 from bionet.modules.trained import apply_trained, partition_trained
 from bionet.rules.hebbian import hebbian
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
+from bionet.training.optimizers import start_optimizer
 
 Rule = Literal["perceptron", "hebb"]
 NEED = "a layer with recurrent couplings `J` that learn, such as RecurrentDiscrete"
@@ -87,7 +88,8 @@ class Storage(AbstractMethod):
         if not isinstance(model, AbstractLayer) or "J" not in model.trained():
             raise unmet(self.spec, NEED, model)
         learning, _ = partition_trained(model)
-        return TrainState(model, self.optimizer.init(learning), jnp.zeros((), jnp.int32))
+        memory = start_optimizer("Storage", self.optimizer, learning, gives=())
+        return TrainState(model, memory, jnp.zeros((), jnp.int32))
 
     def step(
         self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray

@@ -23,6 +23,7 @@ from bionet.modules.trained import partition_trained
 from bionet.training.gradient import Gradient
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.objective import Objective
+from bionet.training.optimizers import start_optimizer
 from bionet.training.twin import SIGNS
 
 
@@ -76,7 +77,8 @@ class SurrogateGradient(AbstractMethod):
 
     Args:
         objective: the loss. If its predictor is a `FreeReadout`, all its steps are run.
-        optimizer: any Optax transformation.
+        optimizer: any Optax transformation without a line search; it sees the trained leaves
+            alone, and the loss if it asks for it.
         kind: the surrogate of a binary network's signs, one of `bionet.modules.SURROGATES`.
             Spiking cells keep their own.
         slope: how steeply it falls off; None is the usual slope of the kind.
@@ -146,7 +148,7 @@ class SurrogateGradient(AbstractMethod):
         if not jax.tree.leaves(learning):
             raise unmet(self.spec, self.spec.needs[0], model)
         # Not by `descent.init`, which would make a smooth twin of the signs inside.
-        memory = self.descent.optimizer.init(learning)
+        memory = start_optimizer("SurrogateGradient", self.descent.optimizer, learning)
         return TrainState(model, memory, jnp.zeros((), jnp.int32))
 
     def step(

@@ -31,6 +31,7 @@ from bionet.states.sequential import SequentialState
 from bionet.training.edge_scales import EdgeScales
 from bionet.training.local_method import AbstractLocalMethod
 from bionet.training.method import MethodSpec, TrainState, unmet
+from bionet.training.optimizers import start_optimizer
 
 
 @final
@@ -130,7 +131,8 @@ class TwoPhase(AbstractLocalMethod):
             raise unmet(self.spec, self.spec.needs[0], model)
         self.scales.check("TwoPhase", model.lmap)
         learning, _ = partition_trained(model)
-        return TrainState(model, self.optimizer.init(learning), jnp.zeros((), jnp.int32))
+        memory = start_optimizer("TwoPhase", self.optimizer, learning, gives=())
+        return TrainState(model, memory, jnp.zeros((), jnp.int32))
 
     def pseudo_gradient(
         self, network: AbstractOrchestrator, batch: tuple[Array, ...], key: PRNGKeyArray

@@ -16,10 +16,12 @@ from bionet.experimental.hybrid.correction import Correction
 from bionet.experimental.hybrid.estimators import hybrid, scalars
 from bionet.experimental.hybrid.pairs import Pairs
 from bionet.experimental.hybrid.vectors import as_learning, as_vector
+from bionet.modules.trained import partition_trained
 from bionet.orchestrators.interface import AbstractOrchestrator
 from bionet.training.local_method import AbstractLocalMethod
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.objective import Objective
+from bionet.training.optimizers import note, noting
 
 
 @final
@@ -108,7 +110,7 @@ class LocalES(AbstractMethod):
         """The state that the local method starts from."""
         if not isinstance(model, AbstractOrchestrator):
             raise unmet(self.spec, self.spec.needs[0], model)
-        return self.local.init(model, key)
+        return self._local(model).init(model, key)
 
     @eqx.filter_jit
     def step(
@@ -128,8 +130,21 @@ class LocalES(AbstractMethod):
 
         b = as_vector("LocalES", model, learned)
         g, told = hybrid(self.pairs, self.correction, model, b, loss, noise)
-        return self.local.descend(train_state, as_learning(model, g)), metrics | scalars(told)
+        memory = note(train_state.memory, told["training_loss"])
+        train_state = TrainState(model, memory, train_state.step)
+        descended = self._local(model).descend(train_state, as_learning(model, g))
+        return descended, metrics | scalars(told)
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The network as the local method would hand it over."""
         return self.local.finish(train_state)
+
+    def _local(self, model: PyTree) -> AbstractLocalMethod:
+        """The local method, whose optimiser may ask for the loss here, since there is one."""
+        optimizer = self.local.optimizer
+        noted = noting("LocalES", optimizer, partition_trained(model)[0])
+        if noted is optimizer:
+            return self.local
+        return eqx.tree_at(
+            lambda local: local.optimizer, self.local, noted, is_leaf=lambda node: node is optimizer
+        )

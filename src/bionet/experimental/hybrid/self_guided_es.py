@@ -25,7 +25,8 @@ class SelfGuidedES(AbstractMethod):
 
     Args:
         objective: the true loss.
-        optimizer: any Optax transformation; it sees the trained leaves alone.
+        optimizer: any Optax transformation without a line search; it sees the trained leaves
+            alone, and the mean of the evaluations if it asks for the loss.
         bulk: the direction that guides, by `local_direction` or `surrogate_direction`; None is
             the surrogate gradient of the objective, as in `SurrogateES`: of a network of signs
             the gradient of its smooth twin. A guide out of past estimates is `PastGuidedES`.
@@ -100,7 +101,7 @@ class SelfGuidedES(AbstractMethod):
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The model, and the optimiser's memory of the trained leaves."""
-        return start(self.spec, self.optimizer, model)
+        return start("SelfGuidedES", self.spec, self.optimizer, model)
 
     @eqx.filter_jit
     def step(
@@ -114,7 +115,7 @@ class SelfGuidedES(AbstractMethod):
         loss = LossOnBatch(self.objective)
         given = (train_state.model, self.bulk, loss, key, batch)
         found = corrected(self_guided, self.pairs, self.correction, *given)
-        return descended(self.optimizer, train_state, *found)
+        return descended("SelfGuidedES", self.optimizer, train_state, *found)
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The model as it is."""

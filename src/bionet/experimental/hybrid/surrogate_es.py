@@ -25,7 +25,8 @@ class SurrogateES(AbstractMethod):
 
     Args:
         objective: the true loss.
-        optimizer: any Optax transformation; it sees the trained leaves alone.
+        optimizer: any Optax transformation without a line search; it sees the trained leaves
+            alone, and the mean of the evaluations if it asks for the loss.
         surrogate: `surrogate(model, *batch, key=key)`, the loss that is differentiated. None is
             the objective itself, with the surrogate derivatives that spiking modules bring, and
             with the smooth twin of a network of signs.
@@ -107,7 +108,7 @@ class SurrogateES(AbstractMethod):
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The model, and the optimiser's memory of the trained leaves."""
-        return start(self.spec, self.optimizer, model)
+        return start("SurrogateES", self.spec, self.optimizer, model)
 
     @eqx.filter_jit
     def step(
@@ -121,7 +122,7 @@ class SurrogateES(AbstractMethod):
         loss = LossOnBatch(self.objective)
         given = (train_state.model, self.bulk, loss, key, batch)
         found = corrected(hybrid, self.pairs, self.correction, *given)
-        return descended(self.optimizer, train_state, *found)
+        return descended("SurrogateES", self.optimizer, train_state, *found)
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The model as it is."""

@@ -16,6 +16,7 @@ from bionet.experimental.hybrid.estimators import corrected, hybrid, scalars
 from bionet.experimental.hybrid.pairs import Pairs
 from bionet.experimental.hybrid.vectors import as_gradient, as_learning
 from bionet.modules.trained import apply_trained, partition_trained
+from bionet.training.optimizers import start_optimizer, updated
 
 OWNER = "make_hybrid_train_step"
 
@@ -32,7 +33,7 @@ class HybridStep(eqx.Module):
 
     def init(self, model: PyTree) -> PyTree:
         """The optimiser's state for the trained leaves of a model."""
-        return self.optimizer.init(partition_trained(model)[0])
+        return start_optimizer(OWNER, self.optimizer, partition_trained(model)[0])
 
     @eqx.filter_jit
     def __call__(
@@ -47,7 +48,8 @@ class HybridStep(eqx.Module):
         if not self._fits(learning, opt_state):
             learning, gradient = eqx.filter(model, eqx.is_inexact_array), as_gradient(model, g)
             self._check(learning, opt_state)
-        updates, opt_state = self.optimizer.update(gradient, opt_state, learning)
+        loss = told["training_loss"]
+        updates, opt_state = updated(OWNER, self.optimizer, gradient, opt_state, learning, loss)
         return apply_trained(model, updates), opt_state, scalars(told)
 
     def _fits(self, parameters: PyTree, opt_state: PyTree) -> bool:
@@ -81,7 +83,8 @@ def make_hybrid_train_step(
     Args:
         bulk: the cheap direction; this and all that follows as in `hybrid_gradient`.
         loss_true: what is evaluated.
-        optimizer: any Optax transformation.
+        optimizer: any Optax transformation without a line search; it sees the mean of the
+            evaluations if it asks for the loss.
         num_samples: the number K of pairs.
         sigma: the standard deviation of the perturbations.
         lam: how much of the correction is added.
