@@ -45,7 +45,8 @@ class PastGuidedES(AbstractMethod):
 
     Args:
         objective: the true loss.
-        optimizer: any Optax transformation; it sees the trained leaves alone.
+        optimizer: any Optax transformation without a line search; it sees the trained leaves
+            alone, and the mean of the evaluations if it asks for the loss.
         num_samples: the number K of pairs, of which the first one is along the past.
         sigma: the length of that step, and the standard deviation of the others.
         lam: how much of what is orthogonal to the past is added.
@@ -126,7 +127,7 @@ class PastGuidedES(AbstractMethod):
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The model, the optimiser's memory, and a random direction in place of a past."""
-        begun = start(self.spec, self.optimizer, model)
+        begun = start("PastGuidedES", self.spec, self.optimizer, model)
         point, entries = trained_vector(model), trained_entries(model)
         drawn = jax.random.normal(key, point.shape, point.dtype)
         drawn = drawn if entries is None else jnp.where(entries, drawn, 0.0)
@@ -147,7 +148,7 @@ class PastGuidedES(AbstractMethod):
         given = (model, lambda _, *batch: along_past, loss, key, batch)
         g, found = corrected(self_guided, self.pairs, self.correction, *given)
         before = eqx.tree_at(lambda s: s.memory, train_state, memory.optimizer)
-        after, told = descended(self.optimizer, before, g, found)
+        after, told = descended("PastGuidedES", self.optimizer, before, g, found)
         past = self.decay * memory.past + (1 - self.decay) * g
         return eqx.tree_at(lambda s: s.memory, after, Memory(after.memory, past)), told
 
