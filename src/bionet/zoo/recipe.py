@@ -105,6 +105,7 @@ class Recipe(Generic[C]):
     revisions: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        own_fields(self, "ablation", "revisions", "presets", "brief", "changes")
         for part, revision in self.revisions.items():
             if part not in PARTS:
                 raise ValueError(f"Recipe {self.id!r}, revisions: {unknown('part', part, PARTS)}")
@@ -117,9 +118,6 @@ class Recipe(Generic[C]):
     def revision(self, part: str) -> int:
         """The revision of its "control", "baselines" or "ablation"; 1 where none is said."""
         return self.revisions.get(part, 1)
-
-    def __post_init__(self) -> None:
-        own_fields(self, "ablation", "presets", "brief", "changes")
 
     @property
     def spec(self) -> RecipeSpec:
