@@ -113,6 +113,10 @@ class ArmTuning:
         self._name = f"{study.name}/{arm}/{tuning_id(study, arm)}"
         self._storage = f"sqlite:///{file}"
         self._lines = {line["trial"]: line for line in lines}
+        self._tried = {
+            line["number"]: _plain(line["config"]["tuning"]["tried"])
+            for line in tuning_lines(study, arm, lines)
+        }
         self._study = self._guarded(self._open)
         self._asked: Any = None
 
@@ -153,10 +157,16 @@ class ArmTuning:
         return None
 
     def _begin(self, number: int) -> None:
-        """Puts the arm's own values first, once."""
+        """Says which values come next, where that is known: the arm's own, and what has a line.
+
+        Drawn again, they may differ in the last digit: another machine computes another logarithm,
+        and a trial that differs by so little would be run again, and what was chosen with it.
+        """
         waiting = (self._optuna.trial.TrialState.WAITING,)
-        if number == 0 and not self._study.get_trials(deepcopy=False, states=waiting):
-            self._study.enqueue_trial(own_values(self._protocol, self._arm))
+        first = own_values(self._protocol, self._arm) if number == 0 else None
+        values = self._tried.get(number, first)
+        if values is not None and not self._study.get_trials(deepcopy=False, states=waiting):
+            self._study.enqueue_trial(values)
 
     def _note(self, line: Line) -> None:
         state = self._optuna.trial.TrialState
@@ -216,6 +226,11 @@ class ArmTuning:
                 f"The tuning file '{self._storage.removeprefix('sqlite:///')}' could not be used "
                 f"({error}). Make room for it, or remove it: it is made again out of the results."
             ) from error
+
+
+def _plain(tried: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a trial as its spaces have them: JSON has lists where a choice has tuples."""
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in tried.items()}
 
 
 def imported() -> Any:

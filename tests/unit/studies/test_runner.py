@@ -1,4 +1,5 @@
 import json
+import math
 import re
 import sys
 
@@ -6,6 +7,7 @@ import pytest
 
 from bionet.studies import Arm, LogUniform, Tuning, read_results
 from bionet.studies.standing import standing_of
+from bionet.studies.tuning import tuning_trial
 
 SPACE = {"learning_rate": LogUniform(1e-4, 1e-1)}
 
@@ -177,6 +179,32 @@ def test_tuning_is_the_same_with_other_workers_and_without_its_file(
     file.unlink()
     assert run(path, tune=3).finished == 3 + 3 + 6
     assert sequence(path) == [each for each in whole if each[1] < 3]
+
+
+def test_a_value_that_another_machine_draws_by_an_ulp_otherwise_is_not_tried_again(
+    study, write, run, optuna
+):
+    """Its logarithm may differ in the last digit, and with it the hash of the trial."""
+    arms = {"narrow": Arm("prototypes-local", {"hidden": 8})}
+    asked = study(arms=arms, tuning=Tuning(5, {"narrow": SPACE}), against=None, control=None)
+    path = write(asked)
+    run(path)
+    tuned, elsewhere = sequence(path), []
+    for line in results(path):
+        if line["stage"] == "tuning" and line["number"] in (1, 3):
+            tried = line["config"]["tuning"]["tried"]["learning_rate"]
+            rate = math.nextafter(tried, 1.0)
+            moved = tuning_trial(asked, "narrow", line["number"], {"learning_rate": rate})
+            line |= {"trial": moved.hash, "config": moved.config}
+        elsewhere.append(line)
+    path.with_name("results.jsonl").write_text("".join(json.dumps(x) + "\n" for x in elsewhere))
+    path.with_name("tuning.sqlite").unlink()
+    assert sequence(path) != tuned
+    again = run(path)
+    assert [line for line in results(path) if line["stage"] == "tuning"] == [
+        line for line in elsewhere if line["stage"] == "tuning"
+    ]
+    assert again.missing == 0
 
 
 @pytest.mark.parametrize("after", [0, 9])
