@@ -52,6 +52,7 @@ def train(
     from bionet.training import fit
 
     problem, method, key = _run()
+    began = time.perf_counter()
     pipe.send("begun")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a save that was cut off is what it is about
@@ -62,7 +63,8 @@ def train(
         )  # fmt: skip
     rows = [{name: row[name] for name in row if name != "seconds"} for row in result.history]
     bits = _bits((result.train_state, result.model))
-    pipe.send({"bits": bits, "history": rows, "test": result.test})
+    seconds = time.perf_counter() - began
+    pipe.send({"bits": bits, "history": rows, "test": result.test, "seconds": seconds})
 
 
 def _run() -> tuple[Any, Any, Any]:
@@ -201,7 +203,6 @@ def measure(
         context.set_forkserver_preload(IMPORTS)
     began = time.perf_counter()
     whole = Killed(context, None, epochs).process()
-    window = time.perf_counter() - began
     wanted: list[str | None] = [MOMENTS[n % len(MOMENTS)] for n in range(at_the_seal)]
     wanted += [None] * (kills - at_the_seal)
     draw.shuffle(wanted)
@@ -211,7 +212,7 @@ def measure(
             run, result, before = Killed(context, directory, epochs), None, len(wanted)
             while result is None and wanted and before - len(wanted) < each:
                 moment = wanted.pop()
-                clock = None if moment else _drawn(draw, window)
+                clock = None if moment else _drawn(draw, whole["seconds"])
                 result = run.process(moment, draw.randrange(1, 5), clock)
                 if result is not None:  # it was over before its kill, which another run takes
                     wanted.insert(0, moment)
@@ -226,9 +227,10 @@ def measure(
 
 
 def _drawn(draw: random.Random, window: float) -> Clock:
+    """A moment within the time of a run that keeps no checkpoints, or of half of it."""
     if draw.random() < 0.5:
         return Clock("begun", draw.uniform(0.0, window))
-    return Clock("epoch", draw.uniform(0.0, window / 4))
+    return Clock("epoch", draw.uniform(0.0, window / 2))
 
 
 def main() -> int:
@@ -239,7 +241,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--at-the-seal", type=int, default=20)
     parser.add_argument("--each", type=int, default=20, help="the most kills of one run")
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--start", choices=("spawn", "forkserver"), default="spawn")
     parser.add_argument("--seed", type=int, default=0)
     found = measure(**vars(parser.parse_args()))
