@@ -33,6 +33,7 @@ from bionet.training.problem import Problem
 from bionet.training.random_search import RandomSearch
 from bionet.training.readout import FreeReadout, ReadoutHinge, accuracy, readout_cross_entropy
 from bionet.training.restricted import Restricted
+from bionet.training.run_checkpoints import FitWarning
 from bionet.training.storage import Recall, Storage, recalled, wrong_bits
 from bionet.training.surrogate import SurrogateGradient, SurrogateLayer
 from bionet.training.twin import SmoothLayer, has_signs, smooth_twin
@@ -58,6 +59,7 @@ __all__ = [
     "Examples",
     "FeedbackAlignment",
     "FitResult",
+    "FitWarning",
     "FreeReadout",
     "FrozenHidden",
     "FrozenReadout",

@@ -1,5 +1,7 @@
 """Which leaves learn: the mask, the split, and updates that can't reach anything else."""
 
+from typing import final
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -133,3 +135,24 @@ def test_it_works_on_many_networks_at_once(two_hidden):
     moved = apply_trained(layers, jax.tree.map(np.ones_like, layers))
     step = np.asarray(moved.J) - np.asarray(layers.J)
     assert np.array_equal(step, np.tile(1 - np.eye(len(layer.J)), (4, 1, 1)))
+
+
+@final
+class Numbered(eqx.Module):
+    """A module that answers with NumPy's booleans, as a comparison of NumPy's does."""
+
+    W: jax.Array
+    b: jax.Array
+
+    def trained(self):
+        return {"W": np.bool_(True), "b": np.bool_(False)}
+
+
+def test_numpys_booleans_are_booleans():
+    """`is False` does not hold of NumPy's: a leaf that it was said of was handed to Optax."""
+    model = Numbered(jnp.ones(2), jnp.ones(3))
+    mask = trained_mask(model)
+    assert (mask.W, mask.b) == (True, False)
+    assert mask.W is True
+    assert mask.b is False
+    assert partition_trained(model)[0].b is None

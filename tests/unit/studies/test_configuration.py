@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 
@@ -97,6 +98,16 @@ def test_an_arm_whose_recipe_does_not_take_the_data_is_refused(study):
         check(study(dataset="digits"))
     told = str(caught.value)
     assert "'prototypes-local' does not take the data set 'digits'; it takes prototypes." in told
+
+
+@pytest.mark.parametrize("name", ["evaluations", "examples", "seconds"])
+def test_a_metric_under_the_name_of_a_cost_is_refused(study, monkeypatch, name):
+    """A point of a curve has the costs beside the metric, and would hide it."""
+    recipe = dataclasses.replace(zoo.get("prototypes-local"), metric=name)
+    monkeypatch.setattr(zoo, "get", lambda id: recipe)
+    told = f"the metric is named {name!r}, which a learning curve has for a cost"
+    with pytest.raises(ValueError, match=told):
+        check(study())
 
 
 def test_a_study_has_one_metric_which_exists(study):

@@ -7,7 +7,7 @@ import pytest
 
 from bionet.studies import Arm, LogUniform, Tuning, read_results
 from bionet.studies.standing import standing_of
-from bionet.studies.tuning import tuning_trial
+from bionet.studies.tuning import chosen, tuning_trial
 
 SPACE = {"learning_rate": LogUniform(1e-4, 1e-1)}
 
@@ -245,6 +245,24 @@ def test_a_diverged_tuning_trial_counts_as_a_try(study, write, run, optuna):
     mine = [line for line in results(path) if line["arm"] == "diverges"]
     assert [line["metrics"] for line in mine] == [{"accuracy": None}] * 2
     assert mine[0]["failed"] == "Edge (1, 0) holds a NaN."
+
+
+def test_a_tuning_trial_that_comes_to_nan_counts_as_a_try(study, write, run, optuna):
+    """Optuna takes no NaN: told of one, it asked for the same trial for ever."""
+    path = write(study(arms={"nan": Arm("prototypes-local")}, tuning=Tuning(2, {"nan": SPACE})))
+    outcome = run(path, "study_work:troubled")
+    assert outcome.failed == ("Arm 'nan': every tuning trial diverged, so it has no final trials.",)
+    assert [line["metrics"] for line in results(path)] == [{"accuracy": None, "loss": None}] * 2
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+def test_no_number_is_never_the_best_of_tuning(value):
+    def line(number, value):
+        config = {"tuning": {"tried": {"rate": number}}}
+        return {"metric": "accuracy", "metrics": {"accuracy": value}, "config": config}
+
+    assert chosen([line(0, value), line(1, 0.5), line(2, value)]) == {"rate": 1}
+    assert chosen([line(0, value)]) is None
 
 
 def test_tuning_without_optuna_names_the_command(study, write, run, monkeypatch):

@@ -1,5 +1,7 @@
 """The frozen readout is the ridge regression of numpy, chosen on validation data."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -66,10 +68,19 @@ def test_the_penalty_is_chosen_on_validation_data(problem):
     assert set(found.test) == {"loss", "accuracy"}
 
 
+def test_a_penalty_whose_metric_is_nan_is_not_chosen(problem):
+    """`max` keeps a NaN that comes first."""
+
+    def metric(outputs, y):  # NaN where the readout is as good as zero
+        return jnp.where(jnp.abs(outputs).max() < 1e-2, jnp.nan, accuracy(outputs, y))
+
+    judged = dataclasses.replace(problem, metric=metric)
+    found = frozen_readout_control(judged, LINEAR, key=KEY, ridges=(1e9, 1e-2))
+    assert found.ridge == 1e-2
+
+
 @pytest.mark.parametrize("ridges", [(), (1.0,)])
 def test_it_needs_a_split_and_a_penalty_to_choose(problem, ridges, says):
-    import dataclasses
-
     asked = dataclasses.replace(problem, validation=None) if ridges else problem
     with says(ValueError, "frozen_readout_control: needs a validation split and one penalty"):
         frozen_readout_control(asked, LINEAR, key=KEY, ridges=ridges)

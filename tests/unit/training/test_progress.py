@@ -3,6 +3,7 @@
 import sys
 
 import jax
+import numpy as np
 import pytest
 
 from bionet.training.fit import fit
@@ -17,7 +18,7 @@ def run(show, epochs=3, done=0, row=ROW):
             tell(epoch, row)
 
 
-@pytest.mark.parametrize("show", [None, False])
+@pytest.mark.parametrize("show", [None, False, np.False_])
 def test_it_is_silent_where_there_is_no_terminal(show, capfd):
     run(show)
     assert capfd.readouterr() == ("", "")

@@ -120,6 +120,9 @@ class LocalES(AbstractMethod):
 
         Returns:
             The next state; the metrics of the local method, and of the correction.
+
+        Raises:
+            ValueError: the two have a name in common.
         """
         model = train_state.model
         noise, settling, evaluation = jax.random.split(key, 3)
@@ -130,10 +133,17 @@ class LocalES(AbstractMethod):
 
         b = as_vector("LocalES", model, learned)
         g, told = hybrid(self.pairs, self.correction, model, b, loss, noise)
+        correction = scalars(told)
+        shared = sorted(metrics.keys() & correction.keys())
+        if shared:
+            raise ValueError(
+                f"LocalES: the metrics of {type(self.local).__name__} and those of the correction "
+                f"both have the name {shared[0]!r}. Rename that of the local method."
+            )
         memory = note(train_state.memory, told["training_loss"])
         train_state = TrainState(model, memory, train_state.step)
         descended = self._local(model).descend(train_state, as_learning(model, g))
-        return descended, metrics | scalars(told)
+        return descended, metrics | correction
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The network as the local method would hand it over."""

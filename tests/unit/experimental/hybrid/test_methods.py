@@ -93,6 +93,25 @@ def test_with_lam_zero_it_is_the_local_method_bit_by_bit(one_hidden, objective, 
     assert set(alone) < set(told)
 
 
+def test_a_metric_that_both_have_is_refused(one_hidden, objective, local, monkeypatch, says):
+    """The correction's would take the place of the local method's, without a word."""
+    plain = TwoPhase.pseudo_gradient
+
+    def counted(self, model, batch, key):
+        learned, metrics = plain(self, model, batch, key)
+        return learned, metrics | {"evaluations": jnp.ones(())}
+
+    monkeypatch.setattr(TwoPhase, "pseudo_gradient", counted)
+    method = LocalES(objective, local, num_samples=6, sigma=0.2, lam=0.2)
+    state = method.init(one_hidden.orchestrator, KEY)
+    sentence = (
+        "LocalES: the metrics of TwoPhase and those of the correction both have the name "
+        "'evaluations'. Rename that of the local method."
+    )
+    with says(ValueError, sentence):
+        method.step(state, (one_hidden.x, one_hidden.y), KEY)
+
+
 def test_any_local_method_will_do(one_hidden, objective):
     network, batch = one_hidden.orchestrator, (one_hidden.x, one_hidden.y)
     for kind, known in ((ErrorPhase, "taught"), (Contrastive, "moved")):
