@@ -23,6 +23,7 @@ from jaxtyping import PRNGKeyArray, PyTree
 from bionet.training.checkpoints import CheckpointError, Checkpoints
 from bionet.training.epoch import flags_per_step, host_copy, on_device, run_epoch
 from bionet.training.evaluate import evaluate
+from bionet.training.guards import check_first_batch
 from bionet.training.health import finite_leaves, non_finite, nothing_evaluated
 from bionet.training.method import AbstractMethod, TrainState
 from bionet.training.problem import Problem
@@ -110,7 +111,9 @@ def fit(
 
     Raises:
         ValueError: a negative number of epochs, `patience` without a validation split, or a
-            model that lacks what the method needs.
+            model that lacks what the method needs; on the first batch, a loss without a slope
+            for a method that descends it, a predictor that the method does not follow, or
+            targets in a code that the loss or the metric does not read.
         CheckpointError: a directory that holds checkpoints already (without `resume`), or
             ones that can't be read or belong to another run.
         NonFiniteError: weights became NaN or infinite, or every single evaluation of the loss
@@ -130,6 +133,8 @@ def fit(
     began = time.perf_counter()
     _check_arguments(problem, epochs, patience)
     train_state, history, checkpoints = _start(problem, method, key, checkpoint, resume)
+    if len(history) < epochs:
+        check_first_batch(problem, method, train_state, _key(key, "epoch", 0))
     stopped = "epochs"
     with epoch_progress(epochs, len(history), progress, problem.metric_name) as tell:
         for epoch in range(len(history) + 1, epochs + 1):
