@@ -18,6 +18,7 @@ from jaxtyping import Array, Bool, Float
 
 from bionet._core.names import unknown
 from bionet._core.products import Operands, product
+from bionet.rules.targets import refuse_zero_one, unit_signs
 
 Reduction = Literal["sqrt", "mean"]
 REDUCTIONS: tuple[str, ...] = get_args(Reduction)
@@ -59,7 +60,8 @@ def margin_perceptron(
         `x^T (gate * 1[y * y_hat <= threshold] * y)`, divided as `reduction` says.
 
     Raises:
-        ValueError: `reduction` is neither of the two, or shapes that do not fit.
+        ValueError: `reduction` is neither of the two, shapes that do not fit, or, outside of
+            a trace, targets in {0, 1}.
 
     Example:
         ```python
@@ -95,8 +97,10 @@ def margin_correction(
     convolutional couplings; they differ in how they bring it together with `x`.
 
     Raises:
-        ValueError: `gate` is not one factor per sample.
+        ValueError: `gate` is not one factor per sample, or, outside of a trace, targets in
+            {0, 1}.
     """
+    refuse_zero_one("margin perceptron", y)
     correction = jnp.where(violated_margin(y, y_hat, threshold), y, jnp.zeros_like(y))
     return gated(correction, gate)
 
@@ -156,11 +160,13 @@ def margin_hinge(
     This is the loss whose violations the margin perceptron repairs: for a score that is
     linear in the weights, `margin_perceptron` is a positive multiple of minus its gradient.
 
+    Args:
+        y: targets in {-1, +1} or {0, 1}, or class numbers; see `bionet.rules.targets`.
+        y_hat: scores.
+        threshold: the margin that is asked for.
+
     Raises:
-        ValueError: `y` and `y_hat` differ in shape.
+        ValueError: `y` and `y_hat` differ in shape, and `y` holds no class numbers.
     """
-    if y.shape != y_hat.shape:
-        raise ValueError(
-            f"margin_hinge: needs y and y_hat of one shape, got shapes {y.shape} and {y_hat.shape}."
-        )
-    return jnp.maximum(threshold - y * y_hat, 0.0).mean()
+    signs = unit_signs("margin_hinge", y, y_hat)
+    return jnp.maximum(threshold - signs * y_hat, 0.0).mean()

@@ -17,21 +17,24 @@ from jaxtyping import Array, ArrayLike, Float
 
 from bionet._core.products import Operands, product
 from bionet.rules.perceptron import Reduction, batch_divisor, check_dense, gated
+from bionet.rules.targets import class_chances, unit_signs
 
 
 def softmax_error(
     y: Float[Array, "n k"], y_hat: Float[Array, "n k"], inverse_temperature: ArrayLike = 1.0
 ) -> Float[Array, "n k"]:
-    """What each class lacks: `(y + 1) / 2 - softmax(inverse_temperature * y_hat)`.
+    """What each class lacks: its target chance less `softmax(inverse_temperature * y_hat)`.
 
     Args:
-        y: labels in {-1, +1}, one +1 per row. The error of such a row sums to zero. Without a
-            +1, or with several, the rule still pushes each class towards 0 or 1, but no
+        y: labels in {-1, +1} or {0, 1}, one 1 per row, or chances that sum to one, or class
+            numbers; see `bionet.rules.targets`. The error of such a row sums to zero. Without a
+            1, or with several, the rule still pushes each class towards 0 or 1, but no
             scores can satisfy it, because probabilities sum to one; nothing is checked here.
         y_hat: scores.
         inverse_temperature: how sharply the scores are turned into probabilities.
     """
-    return (y + 1) / 2 - jax.nn.softmax(inverse_temperature * y_hat, axis=-1)
+    chances = class_chances("softmax_error", y, y_hat)
+    return chances - jax.nn.softmax(inverse_temperature * y_hat, axis=-1)
 
 
 def softmax_delta(
@@ -47,7 +50,7 @@ def softmax_delta(
 
     Args:
         x: pre-synaptic activity, a row per sample.
-        y: labels in {-1, +1}, one +1 per row; see `softmax_error` for other rows.
+        y: labels by class, one 1 per row; see `softmax_error` for the codes.
         y_hat: scores (local fields) of the post-synaptic units.
         reduction: "sqrt" divides the sum over the batch by `sqrt(n d)`, "mean" by
             `n sqrt(d)`; see `bionet.rules.margin_perceptron`.
@@ -86,22 +89,23 @@ def cross_entropy(y: Float[Array, "n k"], y_hat: Float[Array, "n k"]) -> Float[A
 
     This is the loss whose gradient `softmax_delta` descends.
 
+    Args:
+        y: labels in {-1, +1} or {0, 1}, one 1 per row, chances that sum to one, or class numbers.
+        y_hat: scores.
+
     Raises:
-        ValueError: `y` and `y_hat` differ in shape.
+        ValueError: `y` and `y_hat` differ in shape, and `y` holds no class numbers.
     """
-    if y.shape != y_hat.shape:
-        raise ValueError(
-            f"cross_entropy: needs y and y_hat of one shape, got shapes {y.shape} and "
-            f"{y_hat.shape}."
-        )
-    return -((y + 1) / 2 * jax.nn.log_softmax(y_hat, axis=-1)).sum(-1).mean()
+    chances = class_chances("cross_entropy", y, y_hat)
+    return -(chances * jax.nn.log_softmax(y_hat, axis=-1)).sum(-1).mean()
 
 
 def class_margin(y: Float[Array, "n k"], y_hat: Float[Array, "n k"]) -> Float[Array, " n"]:
     """By how much the score of the labelled class exceeds the best of the others.
 
-    A row without a +1, or without a -1, has nothing to compare, and the margin `inf`.
+    A row without a +1, or without a -1, has nothing to compare, and the margin `inf`. Labels
+    may be in any code that `softmax_error` takes; of chances those above 1/2 count as +1.
     """
-    infinity = jnp.asarray(jnp.inf, y_hat.dtype)
-    labelled = jnp.where(y > 0, y_hat, infinity).min(axis=-1)
-    return labelled - jnp.where(y > 0, -infinity, y_hat).max(axis=-1)
+    infinity, on = jnp.asarray(jnp.inf, y_hat.dtype), unit_signs("class_margin", y, y_hat) > 0
+    labelled = jnp.where(on, y_hat, infinity).min(axis=-1)
+    return labelled - jnp.where(on, -infinity, y_hat).max(axis=-1)

@@ -22,9 +22,11 @@ from bionet.layer_maps.shared import Edge
 from bionet.modules.trained import partition_trained
 from bionet.orchestrators.interface import AbstractOrchestrator
 from bionet.training.edge_scales import EdgeScales
+from bionet.training.local_guard import check_labels, check_local
 from bionet.training.local_method import AbstractLocalMethod
 from bionet.training.method import MethodSpec, TrainState, unmet
 from bionet.training.optimizers import start_optimizer
+from bionet.training.problem import Predict
 
 
 @final
@@ -111,6 +113,20 @@ class AsyncTwoPhase(AbstractLocalMethod):
         learning, _ = partition_trained(model)
         memory = start_optimizer("AsyncTwoPhase", self.optimizer, learning, gives=())
         return TrainState(model, memory, jnp.zeros((), jnp.int32))
+
+    def guard(
+        self,
+        train_state: TrainState,
+        batch: tuple[Array, ...],
+        key: PRNGKeyArray,
+        predict: Predict,
+    ) -> None:
+        """Refuses labels that the rules can't learn, and a predictor of another network."""
+        if isinstance(predict, AsyncReadout):
+            check_labels(train_state.model, self.network.state.init(*batch).readout)
+            return
+        given = (train_state.model, batch, key, predict)
+        check_local(self.spec, self.network.state, *given)
 
     def pseudo_gradient(
         self, network: AbstractOrchestrator, batch: tuple[Array, ...], key: PRNGKeyArray

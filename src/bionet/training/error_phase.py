@@ -34,9 +34,11 @@ from bionet.orchestrators.settle import Phase, Settled, settle
 from bionet.rules.softmax import class_margin, softmax_error
 from bionet.states.sequential import SequentialState
 from bionet.training.edge_scales import EdgeScales
+from bionet.training.local_guard import check_local
 from bionet.training.local_method import AbstractLocalMethod
 from bionet.training.method import MethodSpec, TrainState, unmet
 from bionet.training.optimizers import start_optimizer
+from bionet.training.problem import Predict
 
 Known = Mapping[Edge, Array]
 
@@ -160,6 +162,17 @@ class ErrorPhase(AbstractLocalMethod):
         learning, _ = partition_trained(model)
         memory = start_optimizer("ErrorPhase", self.optimizer, learning, gives=())
         return TrainState(model, memory, jnp.zeros((), jnp.int32))
+
+    def guard(
+        self,
+        train_state: TrainState,
+        batch: tuple[Array, ...],
+        key: PRNGKeyArray,
+        predict: Predict,
+    ) -> None:
+        """Refuses labels that the rules can't learn, and a predictor of another network."""
+        given = (train_state.model, batch, key, predict)
+        check_local(self.spec, self.state, *given)
 
     def pseudo_gradient(
         self, network: AbstractOrchestrator, batch: tuple[Array, ...], key: PRNGKeyArray

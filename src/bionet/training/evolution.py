@@ -25,10 +25,12 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from bionet._core.names import unknown
 from bionet.modules.parameters import positive
+from bionet.training.guards import check_dependence
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.objective import Objective
 from bionet.training.optimizers import note, noting
 from bionet.training.population import Population, judged, told
+from bionet.training.problem import Predict
 from bionet.training.ties import held, undecided, weighing
 from bionet.training.trained_vector import (
     check_trained,
@@ -181,6 +183,16 @@ class Evolution(AbstractMethod):
         )
         model = with_trained(model, state.mean)
         return TrainState(model, state, train_state.step + 1), told(losses)
+
+    def guard(
+        self,
+        train_state: TrainState,
+        batch: tuple[Array, ...],
+        key: PRNGKeyArray,
+        predict: Predict,
+    ) -> None:
+        """Refuses a loss that depends on no trained leaf."""
+        check_dependence(self.spec, self.objective, train_state.model, batch, key)
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The model at the mean of the distribution."""

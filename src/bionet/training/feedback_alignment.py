@@ -23,9 +23,11 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 from bionet.modules.trained import apply_trained, partition_trained
 from bionet.rules.feedback_alignment import error_increment, sent_back
 from bionet.training.gradient import loss_and_gradient
+from bionet.training.guards import check_forward, check_slope
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.objective import Objective
 from bionet.training.optimizers import start_optimizer, updated
+from bionet.training.problem import Predict
 
 Matrices = tuple[Float[Array, "k d"], ...]
 SendBack = Callable[[Array, list[Array], Matrices], list[Array]]
@@ -117,6 +119,16 @@ class FeedbackAlignment(AbstractMethod):
         """One step on a batch, and its loss before the step."""
         return _step(self, _layer_by_layer, train_state, batch)
 
+    def guard(
+        self,
+        train_state: TrainState,
+        batch: tuple[Array, ...],
+        key: PRNGKeyArray,
+        predict: Predict,
+    ) -> None:
+        """Refuses a loss without a slope, and a predictor of another function."""
+        _guard(self, train_state, batch, key)
+
     def finish(self, train_state: TrainState) -> PyTree:
         """The model as it is."""
         return train_state.model
@@ -178,6 +190,16 @@ class DirectFeedbackAlignment(AbstractMethod):
     ) -> tuple[TrainState, dict[str, Array]]:
         """One step on a batch, and its loss before the step."""
         return _step(self, _straight, train_state, batch)
+
+    def guard(
+        self,
+        train_state: TrainState,
+        batch: tuple[Array, ...],
+        key: PRNGKeyArray,
+        predict: Predict,
+    ) -> None:
+        """Refuses a loss without a slope, and a predictor of another function."""
+        _guard(self, train_state, batch, key)
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The model as it is."""
@@ -260,6 +282,24 @@ def _step(
     return TrainState(model, Memory(memory, old.feedback), train_state.step + 1), {
         "training_loss": loss
     }
+
+
+def _guard(
+    method: FeedbackAlignment | DirectFeedbackAlignment,
+    train_state: TrainState,
+    batch: tuple[Array, ...],
+    key: PRNGKeyArray,
+) -> None:
+    given = (method.spec, method.objective, train_state.model)
+    check_slope(*given, batch, key)
+    check_forward(
+        *(method.spec, _outputs, method.objective.predict), train_state.model, batch[0], key
+    )
+
+
+def _outputs(model: eqx.nn.MLP, x: Array) -> Array:
+    """The outputs as a step computes them."""
+    return _forward(model, x)[2]
 
 
 def _pseudo_gradient(

@@ -22,6 +22,7 @@ from jaxtyping import PRNGKeyArray, PyTree
 
 from bionet.training.epoch import flags_per_step, host_copy, on_device, run_epoch
 from bionet.training.evaluate import evaluate
+from bionet.training.guards import check_first_batch
 from bionet.training.health import finite_leaves, non_finite, nothing_evaluated
 from bionet.training.method import AbstractMethod, TrainState
 from bionet.training.problem import ROW_NAMES, Problem
@@ -114,7 +115,9 @@ def fit(
     Raises:
         ValueError: a negative number of epochs, `patience` without a validation split, a
             model that lacks what the method needs, or a method whose metrics have a name that
-            `fit` gives to its own.
+            `fit` gives to its own; on the first batch, a loss without a slope for a method that
+            descends it, a predictor that the method does not follow, or targets in a code that
+            the loss or the metric does not read.
         CheckpointError: a directory that can't be written or holds checkpoints already (without
             `resume`), or ones that can't be read or belong to another run: other data, another
             method, setting or key, or fewer epochs than it has; what differs is named.
@@ -137,6 +140,7 @@ def fit(
     train_state, history, kept, notes = _start(problem, method, key, checkpoint, resume, epochs)
     if len(history) < epochs:
         _check_names(problem, method, train_state, key)
+        check_first_batch(problem, method, train_state, _key(key, "epoch", 0))
     stopped = "epochs"
     with epoch_progress(epochs, len(history), progress, problem.metric_name) as show:
         for epoch in range(len(history) + 1, epochs + 1):

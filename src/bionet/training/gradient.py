@@ -21,9 +21,11 @@ import optax
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from bionet.modules.trained import apply_trained, partition_trained, trained_mask
+from bionet.training.guards import check_descent
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.objective import Objective
 from bionet.training.optimizers import start_optimizer, updated
+from bionet.training.problem import Predict
 from bionet.training.twin import smooth_twin, unrolled
 
 
@@ -118,6 +120,16 @@ class Gradient(AbstractMethod):
         model = apply_trained(train_state.model, updates)
         told = {"training_loss": loss, "gradient_norm": optax.tree.norm(gradient)}
         return TrainState(model, memory, train_state.step + 1), told
+
+    def guard(
+        self,
+        train_state: TrainState,
+        batch: tuple[Array, ...],
+        key: PRNGKeyArray,
+        predict: Predict,
+    ) -> None:
+        """Refuses a loss without a slope, and one that no trained leaf reaches."""
+        check_descent(self.spec, self.objective, train_state.model, batch, key)
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The model as it is; for a network of signs, its twin as trained."""

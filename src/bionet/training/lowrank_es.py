@@ -24,11 +24,13 @@ from bionet._core.low_rank import run_low_rank
 from bionet._core.names import unknown
 from bionet.modules.parameters import positive, width
 from bionet.modules.trained import apply_trained, partition_trained
+from bionet.training.guards import check_dependence
 from bionet.training.low_rank_noise import Noise, NoiseOfModel
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.objective import Objective
 from bionet.training.optimizers import start_optimizer, updated
 from bionet.training.population import Population, judged, told
+from bionet.training.problem import Predict
 from bionet.training.trained_vector import check_trained
 
 Shaping = Literal["z-score", "centered-rank", "raw"]
@@ -142,6 +144,16 @@ class LowRankES(AbstractMethod):
         )
         model = apply_trained(train_state.model, updates)
         return TrainState(model, memory, train_state.step + 1), told(losses)
+
+    def guard(
+        self,
+        train_state: TrainState,
+        batch: tuple[Array, ...],
+        key: PRNGKeyArray,
+        predict: Predict,
+    ) -> None:
+        """Refuses a loss that depends on no trained leaf."""
+        check_dependence(self.spec, self.objective, train_state.model, batch, key)
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The mean of the population, which is the model."""

@@ -16,9 +16,11 @@ from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from bionet.modules.parameters import positive
+from bionet.training.guards import check_dependence
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.objective import Objective
 from bionet.training.population import Population, told
+from bionet.training.problem import Predict
 from bionet.training.trained_vector import check_trained, trained_vector, with_trained
 
 
@@ -113,6 +115,16 @@ class RandomSearch(AbstractMethod):
         best = jnp.argmin(jnp.where(jnp.isfinite(losses), losses, jnp.inf))
         # Only the winner is drawn again; the others were never all there.
         return TrainState(member(best), None, train_state.step + 1), told(losses)
+
+    def guard(
+        self,
+        train_state: TrainState,
+        batch: tuple[Array, ...],
+        key: PRNGKeyArray,
+        predict: Predict,
+    ) -> None:
+        """Refuses a loss that depends on no trained leaf."""
+        check_dependence(self.spec, self.objective, train_state.model, batch, key)
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The best model so far."""

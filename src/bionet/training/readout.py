@@ -6,12 +6,13 @@ from typing import final
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Num, PRNGKeyArray
 
 from bionet.orchestrators.interface import AbstractOrchestrator
 from bionet.orchestrators.settle import settle
 from bionet.rules.perceptron import margin_hinge
 from bionet.rules.softmax import cross_entropy
+from bionet.rules.targets import class_numbers
 from bionet.states.sequential import SequentialState
 
 
@@ -41,22 +42,44 @@ class FreeReadout(eqx.Module):
 class ReadoutHinge(eqx.Module):
     """`loss` of a `Problem` whose readout learns by margins: the mean margin hinge.
 
+    Targets are in {-1, +1} or {0, 1}, or class numbers.
+
     Args:
         margin: the margin asked for, in units of the readout's local field.
     """
 
     margin: Float[Array, ""] = eqx.field(converter=jnp.asarray)
 
-    def __call__(self, outputs: Float[Array, "n k"], y: Float[Array, "n k"]) -> Float[Array, ""]:
+    def __call__(self, outputs: Float[Array, "n k"], y: Num[Array, "..."]) -> Float[Array, ""]:
         """The mean of `max(0, margin - y * outputs)` over samples and units."""
         return margin_hinge(y, outputs, self.margin)
 
 
-def readout_cross_entropy(outputs: Float[Array, "n k"], y: Float[Array, "n k"]) -> Float[Array, ""]:
-    """`loss` of a `Problem` whose readout learns by the softmax delta rule, for one-vs-all `y`."""
+def readout_cross_entropy(
+    outputs: Float[Array, "*samples k"], y: Num[Array, "..."]
+) -> Float[Array, ""]:
+    """`loss` of a `Problem` whose readout learns by the softmax delta rule.
+
+    Args:
+        outputs: a score for each class.
+        y: class numbers, integers without the axis of the classes; or rows in {-1, +1} or
+            {0, 1} with one 1; or chances that sum to one, smoothed labels for example.
+
+    Raises:
+        ValueError: targets of another shape.
+    """
     return cross_entropy(y, outputs)
 
 
-def accuracy(outputs: Float[Array, "n k"], y: Float[Array, "n k"]) -> Float[Array, ""]:
-    """The share of examples whose highest score is at the target's highest value."""
-    return jnp.mean(outputs.argmax(-1) == y.argmax(-1))
+def accuracy(outputs: Float[Array, "*samples k"], y: Num[Array, "..."]) -> Float[Array, ""]:
+    """The share of examples whose highest score is at the class.
+
+    Args:
+        outputs: a score for each class.
+        y: class numbers, integers without the axis of the classes; or rows whose highest
+            entry is at the class.
+
+    Raises:
+        ValueError: targets of another shape, or outputs for a single class.
+    """
+    return jnp.mean(outputs.argmax(-1) == class_numbers("accuracy", y, outputs))

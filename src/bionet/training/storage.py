@@ -21,8 +21,10 @@ from bionet._core.names import unknown
 from bionet.modules.interfaces import AbstractLayer, reversed_sign
 from bionet.modules.trained import apply_trained, partition_trained
 from bionet.rules.hebbian import hebbian
+from bionet.rules.targets import unit_signs
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.optimizers import start_optimizer
+from bionet.training.problem import Predict
 
 Rule = Literal["perceptron", "hebb"]
 NEED = "a layer with recurrent couplings `J` that learn, such as RecurrentDiscrete"
@@ -108,6 +110,25 @@ class Storage(AbstractMethod):
         layer = apply_trained(layer, updates)
         return TrainState(layer, memory, train_state.step + 1), told
 
+    def guard(
+        self,
+        train_state: TrainState,
+        batch: tuple[Array, ...],
+        key: PRNGKeyArray,
+        predict: Predict,
+    ) -> None:
+        """Refuses patterns that the layer's units can't take."""
+        _, patterns = batch
+        if patterns.shape[1:] != train_state.model.receiver_shape:
+            raise ValueError(
+                f"Storage: patterns need shape (n, *{train_state.model.receiver_shape}), a number "
+                f"for each unit of the layer, got {patterns.shape}."
+            )
+        if not (jnp.abs(patterns) == 1).all():
+            raise ValueError(
+                "Storage: patterns need to be -1 or +1, but others came. Take 2 * y - 1 for 0 / 1."
+            )
+
     def finish(self, train_state: TrainState) -> PyTree:
         """The layer as it is."""
         return train_state.model
@@ -142,12 +163,12 @@ class Recall(eqx.Module):
 
 
 def wrong_bits(outputs: Float[Array, "n d"], y: Float[Array, "n d"]) -> Float[Array, ""]:
-    """`loss` of a `Problem` with patterns: the share of units on the wrong side."""
-    return jnp.mean(outputs * y <= 0)
+    """`loss` of a `Problem` with patterns in {-1, +1} or {0, 1}: the share of wrong units."""
+    return jnp.mean(outputs * unit_signs("wrong_bits", y, outputs) <= 0)
 
 
 def recalled(
     outputs: Float[Array, "n d"], y: Float[Array, "n d"], overlap: ArrayLike = 0.95
 ) -> Float[Array, ""]:
     """`metric` of a `Problem` with patterns: the share of cues whose overlap is that high."""
-    return jnp.mean((outputs * y).mean(-1) >= overlap)
+    return jnp.mean((outputs * unit_signs("recalled", y, outputs)).mean(-1) >= overlap)

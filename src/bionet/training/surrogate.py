@@ -21,9 +21,11 @@ from bionet.modules.interfaces import AbstractLayer, reversed_sign
 from bionet.modules.surrogates import Surrogate
 from bionet.modules.trained import partition_trained
 from bionet.training.gradient import Gradient
+from bionet.training.guards import check_descent
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.objective import Objective
 from bionet.training.optimizers import start_optimizer
+from bionet.training.problem import Predict
 from bionet.training.twin import SIGNS
 
 
@@ -160,6 +162,16 @@ class SurrogateGradient(AbstractMethod):
             The next state, and the loss before the step and the norm of the gradient.
         """
         return self.descent.step(train_state, batch, key)
+
+    def guard(
+        self,
+        train_state: TrainState,
+        batch: tuple[Array, ...],
+        key: PRNGKeyArray,
+        predict: Predict,
+    ) -> None:
+        """Refuses a loss without a slope, and one that no trained leaf reaches."""
+        check_descent(self.spec, self.descent.objective, train_state.model, batch, key)
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The model as it is; a network of signs without its surrogates."""

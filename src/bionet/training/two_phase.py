@@ -29,9 +29,11 @@ from bionet.orchestrators.messages import clamped_messages
 from bionet.orchestrators.settle import Phase, Settled, settle
 from bionet.states.sequential import SequentialState
 from bionet.training.edge_scales import EdgeScales
+from bionet.training.local_guard import check_local
 from bionet.training.local_method import AbstractLocalMethod
 from bionet.training.method import MethodSpec, TrainState, unmet
 from bionet.training.optimizers import start_optimizer
+from bionet.training.problem import Predict
 
 
 @final
@@ -133,6 +135,17 @@ class TwoPhase(AbstractLocalMethod):
         learning, _ = partition_trained(model)
         memory = start_optimizer("TwoPhase", self.optimizer, learning, gives=())
         return TrainState(model, memory, jnp.zeros((), jnp.int32))
+
+    def guard(
+        self,
+        train_state: TrainState,
+        batch: tuple[Array, ...],
+        key: PRNGKeyArray,
+        predict: Predict,
+    ) -> None:
+        """Refuses labels that the rules can't learn, and a predictor of another network."""
+        given = (train_state.model, batch, key, predict)
+        check_local(self.spec, self.state, *given)
 
     def pseudo_gradient(
         self, network: AbstractOrchestrator, batch: tuple[Array, ...], key: PRNGKeyArray

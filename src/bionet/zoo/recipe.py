@@ -28,6 +28,7 @@ from bionet.training.batches import ArrayBatches, Examples
 from bionet.training.checkpoints import Checkpoints
 from bionet.training.fit import Callback, FitResult, fit
 from bionet.training.frozen_readout import LinearReadout
+from bionet.training.guards import Guarded
 from bionet.training.method import AbstractMethod
 from bionet.training.objective import Objective
 from bionet.training.problem import Problem
@@ -180,8 +181,9 @@ class Recipe(Generic[C]):
             **options: what that method lets one set.
 
         Raises:
-            ValueError: an unknown method or option, with the nearest, or a network that lacks
-                what the method needs, with the need.
+            ValueError: an unknown method or option, with the nearest, or a network or a loss
+                that lacks what the method needs, with the need: a slope, for one that descends
+                it.
 
         Example:
             ```python
@@ -192,7 +194,11 @@ class Recipe(Generic[C]):
             ```
         """
         switched = dataclasses.replace(self, switched=Switch.of(name, options))
-        switched.method().init(self.build(), jax.random.key(0))  # says what the model lacks
+        method, key = switched.method(), jax.random.key(0)
+        train_state = method.init(self.build(), key)  # says what the model lacks
+        if isinstance(method, Guarded):
+            batch = self.synthetic_batch(key)
+            method.guard(train_state, batch, key, self.predictor(self.config))
         return switched
 
     def without(self) -> Recipe[C]:

@@ -115,6 +115,6 @@ class TestRefusals:
             softmax_delta(*(jnp.ones((2, 2)),) * 3, gate=jnp.ones(3))
 
     def test_the_loss_of_other_shapes(self, says):
-        sentence = "cross_entropy: needs y and y_hat of one shape, got shapes (2, 2) and (2, 3)."
+        sentence = "of shape (2,), got float32 of shape (2, 2) for scores of shape (2, 3)."
         with says(ValueError, sentence):
             cross_entropy(jnp.ones((2, 2)), jnp.ones((2, 3)))

@@ -18,10 +18,12 @@ from bionet.experimental.hybrid.pairs import Pairs
 from bionet.experimental.hybrid.vectors import as_learning, as_vector
 from bionet.modules.trained import partition_trained
 from bionet.orchestrators.interface import AbstractOrchestrator
+from bionet.training.guards import Guarded, check_dependence
 from bionet.training.local_method import AbstractLocalMethod
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.objective import Objective
 from bionet.training.optimizers import note, noting
+from bionet.training.problem import Predict
 
 
 @final
@@ -144,6 +146,18 @@ class LocalES(AbstractMethod):
         train_state = TrainState(model, memory, train_state.step)
         descended = self._local(model).descend(train_state, as_learning(model, g))
         return descended, metrics | correction
+
+    def guard(
+        self,
+        train_state: TrainState,
+        batch: tuple[Array, ...],
+        key: PRNGKeyArray,
+        predict: Predict,
+    ) -> None:
+        """Refuses what the local method refuses, and a loss that depends on no trained leaf."""
+        if isinstance(self.local, Guarded):
+            self.local.guard(train_state, batch, key, predict)
+        check_dependence(self.spec, self.objective, train_state.model, batch, key)
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The network as the local method would hand it over."""

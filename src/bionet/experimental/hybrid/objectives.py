@@ -8,6 +8,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
+from bionet.experimental.hybrid.directions import Direction, SurrogateDirection
+from bionet.training.guards import check_descent
+from bionet.training.method import MethodSpec
 from bionet.training.objective import Objective
 from bionet.training.twin import smooth_twin, unrolled
 
@@ -42,3 +45,25 @@ class TwinLoss(eqx.Module):
     def __call__(self, model: PyTree, *batch: Array, key: PRNGKeyArray) -> Float[Array, ""]:
         """The loss of the twin of `model` on `batch`."""
         return self.objective(smooth_twin(model, self.gain), batch, key)
+
+
+def check_bulk(
+    spec: MethodSpec, bulk: Direction, model: PyTree, batch: tuple[Array, ...], key: PRNGKeyArray
+) -> None:
+    """Refuses an objective that is its own stand-in and has no gradient.
+
+    What another stand-in is good for, nobody but its author knows.
+
+    Args:
+        spec: of the method.
+        bulk: its cheap direction.
+        model: as it is trained.
+        batch: inputs and targets.
+        key: of what is random.
+
+    Raises:
+        ValueError: such an objective.
+    """
+    if isinstance(bulk, SurrogateDirection) and isinstance(bulk.loss, TwinLoss):
+        twin = smooth_twin(model, bulk.loss.gain)
+        check_descent(spec, bulk.loss.objective, twin, batch, key)

@@ -13,10 +13,12 @@ from bionet.experimental.hybrid.correction import Correction
 from bionet.experimental.hybrid.descent import descended, start
 from bionet.experimental.hybrid.directions import Direction, surrogate_direction
 from bionet.experimental.hybrid.estimators import corrected, self_guided
-from bionet.experimental.hybrid.objectives import LossOnBatch, TwinLoss
+from bionet.experimental.hybrid.objectives import LossOnBatch, TwinLoss, check_bulk
 from bionet.experimental.hybrid.pairs import Pairs
+from bionet.training.guards import check_dependence
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.objective import Objective
+from bionet.training.problem import Predict
 
 
 @final
@@ -116,6 +118,17 @@ class SelfGuidedES(AbstractMethod):
         given = (train_state.model, self.bulk, loss, key, batch)
         found = corrected(self_guided, self.pairs, self.correction, *given)
         return descended("SelfGuidedES", self.optimizer, train_state, *found)
+
+    def guard(
+        self,
+        train_state: TrainState,
+        batch: tuple[Array, ...],
+        key: PRNGKeyArray,
+        predict: Predict,
+    ) -> None:
+        """Refuses a loss that depends on no trained leaf, or whose own gradient is always zero."""
+        check_dependence(self.spec, self.objective, train_state.model, batch, key)
+        check_bulk(self.spec, self.bulk, train_state.model, batch, key)
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The model as it is."""
