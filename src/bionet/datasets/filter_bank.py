@@ -125,9 +125,9 @@ def _check_heard(weights: np.ndarray, corners: np.ndarray, rate: float) -> None:
         band, bands = silent[0], weights.shape[1]
         raise ValueError(
             f"Band {band} of {bands}, from {corners[band]:.0f} to {corners[band + 2]:.0f} Hz, "
-            f"could never sound: frames of {_FRAME} samples at {rate} per second tell frequencies apart "
-            f"that are multiples of {rate / _FRAME:.0f} Hz, up to {rate / 2:.0f}. Give fewer "
-            f"bands, or recordings at about 8000 samples per second."
+            f"could never sound: frames of {_FRAME} samples at {rate} per second tell frequencies "
+            f"apart that are multiples of {rate / _FRAME:.0f} Hz, up to {rate / 2:.0f}. Give "
+            f"fewer bands, or recordings at about 8000 samples per second."
         )
 
 
