@@ -1,5 +1,7 @@
 """Layer maps of any wiring: what goes in comes out, in order, and a tree goes around whole."""
 
+import copy
+
 import jax
 import numpy as np
 import pytest
@@ -30,7 +32,7 @@ def build(dense):
     def make(edges):
         rows = {}
         for i, j in edges:
-            rows.setdefault(i, {})[j] = OutputLayer() if i == j else adapter
+            rows.setdefault(i, {})[j] = OutputLayer() if i == j else copy.deepcopy(adapter)
         return LayerMap.from_dict(rows)
 
     return make

@@ -42,7 +42,10 @@ MNIST = Source(
 FASHION_MNIST = Source(
     title="Fashion-MNIST",
     folder="fashion_mnist",
-    base_url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    base_url=(
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/"
+        "b2617bb6d3ffa2e429640350f613e3291e10b141/data/fashion/"
+    ),
     sha256={
         "train-images-idx3-ubyte": (
             "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"

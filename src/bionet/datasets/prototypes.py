@@ -11,6 +11,7 @@ Proc. Natl. Acad. Sci. 79, 1982), read as classification.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,11 @@ def make_prototypes(
     for (name, bound), value in zip(least.items(), given, strict=True):
         if whole_number(name, value) < bound:
             raise ValueError(f"{name} must be {bound} or more, but {value} came.")
+    if num_classes > 2 ** min(dim, 63):
+        raise ValueError(
+            f"{dim} entries make {2**dim} different prototypes, too few for {num_classes} classes; "
+            f"give dim {math.ceil(math.log2(num_classes))} or more."
+        )
     if not 0 <= flip <= 0.5:
         raise ValueError(f"flip is a probability from 0 to 0.5, but {flip} came.")
     streams = [

@@ -30,6 +30,9 @@ _GZIP_START = b"\x1f\x8b"
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
+_MOST_AXES = 32  # of an array of NumPy 1; newer ones have 64
+
+
 class DataError(ValueError):
     """A file of data is not what it should be; the sentence names it and says what to do."""
 
@@ -127,6 +130,8 @@ def _parse(content: bytes) -> np.ndarray:
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _DTYPES or content[3] == 0:
         raise _FaultError(f"is not an IDX file: it starts with the bytes '{content[:4].hex(' ')}'")
     dtype, axes = np.dtype(_DTYPES[content[2]]), content[3]
+    if axes > _MOST_AXES:
+        raise _FaultError(f"claims {axes} axes, and {_MOST_AXES} is the most that an array has")
     header = 4 + 4 * axes
     if len(content) < header:
         raise _FaultError(f"is truncated: it ends within its header of {header} bytes")

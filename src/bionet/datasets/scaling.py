@@ -5,6 +5,7 @@ The numbers are given and not measured on the data, so no part can learn about a
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from bionet.datasets.splits import Split, Splits
@@ -18,6 +19,9 @@ def rescaled(splits: Splits, *, dark: float = 0.0, gain: float = 1.0) -> Splits:
         dark: The value that enters as zero.
         gain: The factor after that.
 
+    Raises:
+        ValueError: A number that is not finite, or a gain of 0, which leaves no inputs.
+
     Returns:
         A data set of the same name and labels.
 
@@ -26,6 +30,11 @@ def rescaled(splits: Splits, *, dark: float = 0.0, gain: float = 1.0) -> Splits:
         >>> float(rescaled(load("digits"), dark=0.5, gain=2.0).train.x.min())
         -1.0
     """
+    if not (math.isfinite(dark) and math.isfinite(gain) and gain != 0):
+        raise ValueError(
+            f"rescaled: needs a finite dark and a finite gain other than 0, got dark={dark} and "
+            f"gain={gain}."
+        )
 
     def part(split: Split) -> Split:
         return Split(gain * (split.x - dark), split.y)

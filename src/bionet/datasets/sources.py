@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -35,9 +36,12 @@ class Source:
     Args:
         title: What people call it.
         folder: The name of its folder, in `$BIONET_DATA` and in the cache.
-        base_url: The address of the folder that the files are downloaded from.
+        base_url: The address of the folder that the files are downloaded from, over https.
         sha256: For each file, without `.gz`, the checksum of its uncompressed content.
         ending: What the names of the published files have behind those of `sha256`.
+
+    Raises:
+        ValueError: An address without https.
     """
 
     title: str
@@ -45,6 +49,9 @@ class Source:
     base_url: str
     sha256: Mapping[str, str]
     ending: str = ".gz"
+
+    def __post_init__(self) -> None:
+        _secure(self.title, self.base_url)
 
 
 def load_idx(
@@ -65,7 +72,7 @@ def load_idx(
         DataError: The file that was found, or what was downloaded, is not the published one.
         DataMissingError: The file is absent, and was not or could not be downloaded.
         ModuleNotFoundError: The file is absent, and pooch, which downloads, is not installed.
-        ValueError: `BIONET_DATA` names no folder.
+        ValueError: `BIONET_DATA` names no folder, or a `base_url` without https.
     """
     return load_file(source, file, decode_idx, download=download, base_url=base_url)
 
@@ -103,7 +110,9 @@ def load_file(
     path = _find(source, file)
     if path is None:
         url = f"{(base_url or source.base_url).rstrip('/')}/{remote or file + source.ending}"
-        path = _download(source, file, url, decode, allowed=download, convert=convert)
+        path = _download(
+            source, file, _secure(source.title, url), decode, allowed=download, convert=convert
+        )
     return decode(
         path.read_bytes(),
         origin=str(path),
@@ -212,6 +221,17 @@ def _download(
             f"{needs}, and downloading {url} to {target.parent} failed ({_reason(error)}). "
             f"Try again online, or {put}."
         ) from error
+
+
+def _secure(title: str, url: str) -> str:
+    """`url`, if nobody on the way can change what it sends: https, or this machine itself."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1", "::1"):
+        return url
+    raise ValueError(
+        f"{title}: base_url needs an address that begins with https://, got {url!r}. Only a "
+        f"server on this machine may do without."
+    )
 
 
 def _reason(error: OSError) -> str:

@@ -48,6 +48,7 @@ FSDD = Source(
     },
     ending="",
 )
+_FORMAT = (1, 2, 8000)  # channels, bytes per sample, samples per second
 _CHECKED = (
     ("audio", "<i2"),
     ("offsets", "<i8"),
@@ -98,7 +99,8 @@ def fsdd(
     Raises:
         DataError: A file is altered or foreign, or absent and not to be had.
         ModuleNotFoundError: A file is absent, and pooch, which downloads, is not installed.
-        ValueError: An unknown speaker, with the nearest, or no warp.
+        ValueError: An unknown speaker, with the nearest, no warp, or a number outside its range,
+            see `bionet.datasets.filter_bank.band_energies`.
 
     References:
         Z. Jackson, C. Souza, J. Flaks, Y. Pan, H. Nicolas and A. Thite, "Free Spoken Digit
@@ -254,6 +256,7 @@ def _packed(raw: bytes, *, test: bool) -> bytes:
                 found = re.search(r"/recordings/(\d)_([a-z]+)_(\d+)\.wav$", name)
                 if found and (int(found[3]) < _OFFICIAL_TEST) == test:
                     with wave.open(io.BytesIO(archive.read(name))) as sound:
+                        _check_format(name, sound)
                         samples = np.frombuffer(sound.readframes(sound.getnframes()), "<i2")
                     takes.append((SPEAKERS.index(found[2]), int(found[1]), int(found[3]), samples))
     except (zipfile.BadZipFile, wave.Error, ValueError) as error:
@@ -271,6 +274,15 @@ def _packed(raw: bytes, *, test: bool) -> bytes:
         index=index,
     )
     return packed.getvalue()
+
+
+def _check_format(name: str, sound: wave.Wave_read) -> None:
+    found = sound.getnchannels(), sound.getsampwidth(), sound.getframerate()
+    if found != _FORMAT:
+        raise ValueError(
+            f"{name} has {found[0]} channels of {found[1]} bytes at {found[2]} Hz, and not 1 of 2 "
+            f"at 8000"
+        )
 
 
 def spike_counts(split: Split) -> Split:

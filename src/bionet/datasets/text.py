@@ -139,6 +139,11 @@ def make_grammar(
     for (name, bound), value in zip(least.items(), given, strict=True):
         if whole_number(name, value) < bound:
             raise ValueError(f"{name} must be {bound} or more, but {value} came.")
+    if window <= fillers:
+        raise ValueError(
+            f"window must be above fillers, {fillers}, but {window} came: no target would be a "
+            f"bracket."
+        )
     streams = np.random.SeedSequence(checked_seed(seed)).spawn(3)
 
     def part(stream: np.random.SeedSequence, count: int) -> Part:

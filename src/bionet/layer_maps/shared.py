@@ -3,18 +3,20 @@
 In a layer map, `Shared(2, 1)` in place of a module stands for the module of the edge
 (2, 1), as the deep layers of a network whose layers are all alike share one matrix. The
 weights exist once: an optimiser sees them once, a saved map holds them once, and what
-their edges teach them is summed up.
+their edges teach them is summed up. A module that is simply put at two edges would be two
+copies as soon as one of them learns, so that is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import final
 
 import jax
 
 from bionet.modules.interfaces import AbstractModule
+from bionet.modules.trained import common_trained
 
 Edge = tuple[int, int]
 
@@ -72,3 +74,33 @@ def resolve(
             f"{what}; name an edge that has a module of its own."
         )
     return owner
+
+
+def check_own_modules(rows: Mapping[int, Mapping[int, AbstractModule | Shared]]) -> None:
+    """Fails if two edges hold one module, or modules with a trained array in common.
+
+    Raises:
+        ValueError: they do; the sentence names both edges, and `Shared`.
+    """
+    seen: dict[int, tuple[Edge, AbstractModule]] = {}
+    for edge, module in _owners(rows):
+        for part in (module, *jax.tree.leaves(module)):
+            first, other = seen.setdefault(id(part), (edge, module))
+            if first == edge or not (module is other or common_trained(module, other)):
+                continue
+            what = "is the very module" if module is other else "learns in the very array"
+            raise ValueError(
+                f"LayerMap.from_dict: edge {edge} {what} of edge {first}, and as two copies they "
+                f"would part as they learn. Write Shared{first} at edge {edge} for one module at "
+                "both, or make a module of its own there."
+            )
+
+
+def _owners(
+    rows: Mapping[int, Mapping[int, AbstractModule | Shared]],
+) -> Iterator[tuple[Edge, AbstractModule]]:
+    """Each edge that has a module of its own, with the module."""
+    for i, row in rows.items():
+        for j, module in row.items():
+            if not isinstance(module, Shared):
+                yield (i, j), module

@@ -20,7 +20,7 @@ import equinox as eqx
 import jax
 
 from bionet.layer_maps.senders import Senders, is_selected
-from bionet.layer_maps.shared import Edge, Shared, resolve
+from bionet.layer_maps.shared import Edge, Shared, check_own_modules, resolve
 from bionet.modules.interfaces import AbstractLayer, AbstractModule
 
 
@@ -70,14 +70,16 @@ class LayerMap(eqx.Module):
             TypeError: keys that are no ints, values that are no modules, a diagonal that
                 is no layer.
             ValueError: an edge to a buffer that does not exist, a missing diagonal, a row
-                for the input, an edge that shares a module which is not there, or two edges
-                that disagree about the shape of a buffer.
+                for the input, an edge that shares a module which is not there, one module at
+                two edges without `Shared`, or two edges that disagree about the shape of a
+                buffer.
         """
         built = {i: _checked_row(i, row) for i, row in sorted(_int_keys("row", rows).items())}
         _check_indices(built)
         resolved = {i: {j: resolve(built, (i, j)) for j in row} for i, row in built.items()}
         _check_diagonal(resolved, require_diagonal)
         _check_shapes(resolved)
+        check_own_modules(built)
         return cls(built)
 
     def __getitem__(self, key: int | Edge) -> Any:

@@ -11,6 +11,7 @@ The last axis of an input is the unit, and any axes before it are a batch.
 from __future__ import annotations
 
 import abc
+import itertools
 from typing import Any, final
 
 import equinox as eqx
@@ -20,6 +21,7 @@ from jaxtyping import Array, ArrayLike, Bool, DTypeLike, Float, PRNGKeyArray
 
 from bionet._core.products import few_by_many
 from bionet.modules.parameters import gaussian, width
+from bionet.modules.trained import common_trained
 
 State = Any
 Shape = int | tuple[int, ...]
@@ -128,7 +130,8 @@ class CellChain(AbstractSequenceCell):
         cells: at least one, from the input to the output. Its state is a tuple of theirs.
 
     Raises:
-        ValueError: no cell at all; a cell that is as wide as the next one does not expect.
+        ValueError: no cell at all; a cell that is as wide as the next one does not expect; one
+            cell in two places that learns, as two copies would part.
         TypeError: something that is no cell.
 
     Example:
@@ -163,6 +166,7 @@ class CellChain(AbstractSequenceCell):
                     f"units, but cell {i - 1}, a {type(cells[i - 1]).__name__}, has "
                     f"{cells[i - 1].features}."
                 )
+        _check_own_cells(cells)
         self.cells = cells
 
     @property
@@ -202,6 +206,15 @@ class CellChain(AbstractSequenceCell):
     def trained(self) -> dict[str, bool | Array]:
         """What learns in each cell."""
         return {"cells": True}
+
+
+def _check_own_cells(cells: tuple[AbstractCell, ...]) -> None:
+    for (i, one), (j, other) in itertools.combinations(enumerate(cells), 2):
+        if common_trained(one, other):
+            raise ValueError(
+                f"CellChain: cell {j} learns in the very arrays of cell {i}, and as two copies "
+                f"they would part as they learn; make a cell of its own there."
+            )
 
 
 def scan_cell(cell: Any, xs: Any, state: State, *, unroll: int = 1) -> tuple[Any, State]:

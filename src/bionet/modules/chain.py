@@ -46,17 +46,17 @@ class FerromagneticChain(AbstractAdapter):
         import jax.numpy as jnp
         from bionet import FerromagneticChain, FullyConnected, LayerMap, OutputLayer
         from bionet import RecurrentDiscrete
+        from bionet.layer_maps import Shared
 
         k = jax.random.split(jax.random.key(0), 4)
-        link = FerromagneticChain(8, strength=0.8)
         lmap = LayerMap.from_dict(
             {
                 1: {
                     0: FullyConnected(4, 8, 1.0, 0.5, k[0]),
                     1: RecurrentDiscrete(8, 0.5, 0.5, k[1]),
-                    2: link,
+                    2: FerromagneticChain(8, strength=0.8),
                 },
-                2: {1: link, 2: RecurrentDiscrete(8, 0.5, 0.5, k[2])},
+                2: {1: Shared(1, 2), 2: RecurrentDiscrete(8, 0.5, 0.5, k[2])},
                 3: {2: FullyConnected(8, 2, 1.0, 0.5, k[3]), 3: OutputLayer()},
             }
         )

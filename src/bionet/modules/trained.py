@@ -43,6 +43,18 @@ def partition_trained(model: PyTree) -> tuple[PyTree, PyTree]:
     return eqx.partition(model, learns)
 
 
+def common_trained(one: PyTree, other: PyTree) -> bool:
+    """Whether both models train one array: as two models they would go on with a copy each."""
+    arrays = [{id(leaf) for leaf in jax.tree.leaves(model)} for model in (one, other)]
+    if not arrays[0] & arrays[1]:  # Asking which of them learn takes a moment.
+        return False
+    learning = [
+        {id(leaf) for leaf in jax.tree.leaves(partition_trained(model)[0])}
+        for model in (one, other)
+    ]
+    return bool(learning[0] & learning[1])
+
+
 def apply_trained(model: PyTree, updates: PyTree) -> PyTree:
     """Adds `updates` to the trained entries of `model`, and to nothing else.
 

@@ -191,10 +191,10 @@ def _padded(array: Array, shape: tuple[int, ...]) -> Array:
 def _from_clamped(lmap: LayerMap) -> LayerMap:
     """The same rows, with the edges from clamped buffers alone."""
     rows = lmap.rows()[:-1]
-    return LayerMap.from_dict(
+    # Not `from_dict`: edges that share a module hold that module here.
+    return LayerMap(
         {
             i: {j: module for j, module in lmap.neighbors(i).items() if j not in rows}
             for i in lmap.rows()
-        },
-        require_diagonal=False,
+        }
     )

@@ -177,7 +177,7 @@ def small(
         sums[name] = hashlib.sha256(idx_bytes(array)).hexdigest()
     for kind in ("MNIST", "FASHION_MNIST"):
         whole = getattr(images, kind)
-        monkeypatch.setattr(images, kind, type(whole)(whole.title, whole.folder, "", sums))
+        monkeypatch.setattr(images, kind, type(whole)(whole.title, whole.folder, url, sums))
     return url
 
 

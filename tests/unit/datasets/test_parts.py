@@ -43,6 +43,12 @@ def test_a_part_needs_a_target_for_each_input(x, says):
         Parts(PART, None, short, name="states")
 
 
+@pytest.mark.parametrize("change", [{"gain": 0.0}, {"gain": np.inf}, {"dark": np.nan}])
+def test_a_scale_that_leaves_no_inputs_is_refused(change, says):
+    with says(ValueError, "rescaled: needs a finite dark and a finite gain other than 0, got"):
+        rescaled(make_prototypes(0, train=20, validation=10, test=10), **change)
+
+
 def test_all_parts_are_rescaled_and_nothing_else():
     before = make_prototypes(0, train=20, validation=10, test=10)
     after = rescaled(before, dark=0.5, gain=2.0)

@@ -132,6 +132,11 @@ def test_the_hardest_noise_leaves_chance() -> None:
         ),
         ({"num_classes": 1}, ValueError, "num_classes must be 2 or more, but 1 came."),
         ({"dim": 0}, ValueError, "dim must be 1 or more, but 0 came."),
+        (
+            {"dim": 3},
+            ValueError,
+            "3 entries make 8 different prototypes, too few for 10 classes; give dim 4 or more.",
+        ),
         ({"train": 0}, ValueError, "train must be 1 or more, but 0 came."),
         ({"validation": -1}, ValueError, "validation must be 0 or more, but -1 came."),
         ({"test": 0}, ValueError, "test must be 1 or more, but 0 came."),

@@ -108,6 +108,11 @@ def test_truncated_and_overlong_content(
     )
 
 
+def test_more_axes_than_an_array_has(complaint: Callable[..., str]) -> None:
+    content = b"\0\0\x08\x41" + 65 * b"\0\0\0\x01" + b"\x07"
+    assert complaint(content) == "claims 65 axes, and 32 is the most that an array has."
+
+
 @pytest.mark.parametrize(
     ("content", "start"),
     [

@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 from bionet.datasets import DataError, DataMissingError
+from bionet.datasets.images import FASHION_MNIST, MNIST
 from bionet.datasets.sources import VARIABLE, Source, load_idx, whereabouts
+from bionet.datasets.speech import FSDD
+from bionet.datasets.text import TINYSHAKESPEARE
 
 FILE = "train-images"
 PUT = "put it into a folder 'tiny' and set BIONET_DATA to the folder that holds 'tiny'."
@@ -200,3 +203,28 @@ def test_whereabouts_downloads_nothing_and_says_what_is_missing(
     assert whereabouts(two) == (
         f"missing: labels not in {cache / 'tiny'}; `load` downloads it, or set BIONET_DATA"
     )
+
+
+def test_every_source_is_downloaded_over_https() -> None:
+    table = {
+        value.title: value
+        for name, module in sys.modules.items()
+        if name.startswith("bionet.datasets")
+        for value in vars(module).values()
+        if isinstance(value, Source)
+    }
+    for source in (MNIST, FASHION_MNIST, FSDD, TINYSHAKESPEARE):
+        assert source.title in table
+    assert all(source.base_url.startswith("https://") for source in table.values())
+
+
+@pytest.mark.parametrize("url", ["http://some.where/data/", "ftp://some.where/", "some.where"])
+def test_an_address_without_https_is_refused(
+    url: str, source: Source, own: Path, cache: Path
+) -> None:
+    sentence = f"Tiny: base_url needs an address that begins with https://, got {url!r}."
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        Source("Tiny", "tiny", url, {})
+    told = "Tiny: base_url needs an address that begins with https://, got "
+    with pytest.raises(ValueError, match=re.escape(told)):
+        load_idx(source, FILE, base_url=url)

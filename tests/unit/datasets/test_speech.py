@@ -26,9 +26,63 @@ def test_a_tone_is_loudest_in_its_band_and_warping_moves_it() -> None:
     assert 0 <= energies.min() < energies.max() <= 1
     low, high = energies[:, 5].argmax(-1)
     assert low < high
-    assert band_energies([tone(2000)], steps=20, warp=1.3)[0, 5].argmax() < high
-    with pytest.raises(ValueError, match="warp must be above 0, but 0 came"):
-        band_energies([tone(500)], warp=0)
+    assert band_energies([tone(2000)], steps=20, warp=1.2)[0, 5].argmax() < high
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "sentence"),
+    [
+        ({"warp": 0}, ValueError, "warp must be above 0 and finite, but 0 came."),
+        ({"warp": np.nan}, ValueError, "warp must be above 0 and finite, but nan came."),
+        ({"rate": -8000}, ValueError, "rate must be above 0 and finite, but -8000 came."),
+        ({"steps": 0}, ValueError, "steps must be 1 or more, but 0 came."),
+        ({"hop": 0}, ValueError, "hop must be 1 or more, but 0 came."),
+        ({"bands": 2.5}, TypeError, "bands must be a whole number, but 2.5 came."),
+        (
+            {"rate": 44100, "bands": 24},
+            ValueError,
+            "Band 1 of 24, from 178 to 306 Hz, could never sound: frames of 256 samples at 44100 "
+            "per second tell frequencies apart that are multiples of 172 Hz, up to 22050.",
+        ),
+        ({"rate": 4000}, ValueError, "up to 2000. Give fewer bands, or recordings at about 8000"),
+    ],
+)
+def test_a_bank_that_could_not_hear_is_refused(options, kind, sentence, says) -> None:
+    with says(kind, sentence):
+        band_energies([tone(500)], **options)
+
+
+@pytest.mark.parametrize("rate", [8000, 16000])
+@pytest.mark.parametrize("warp", [0.8, 1.0, 1.25])
+def test_every_band_can_sound(rate: int, warp: float) -> None:
+    noise = np.random.default_rng(0).normal(size=4000)
+    energies = band_energies([noise], rate=rate, warp=warp, steps=20)
+    assert (energies[0].max(0) > 0.5).all()
+
+
+@pytest.mark.parametrize(
+    ("sound", "sentence"),
+    [
+        ([0.0, np.nan], "Recording 1 holds NaN or infinity; drop or repair it first."),
+        ([[0.0, 1.0]], "Recording 1 must be a row of samples, one at least, but its shape is"),
+        ([], "Recording 1 must be a row of samples, one at least, but its shape is (0,)"),
+    ],
+)
+def test_a_recording_that_is_none_is_refused_by_its_number(sound, sentence, says) -> None:
+    with says(ValueError, sentence):
+        band_energies([tone(500), np.array(sound)])
+
+
+@pytest.mark.parametrize("levels", [(), (0.0, 0.5), (0.5, 1.5), (np.nan,)])
+def test_a_level_that_is_never_crossed_is_refused(levels, says) -> None:
+    with says(ValueError, "crossings: levels must be above 0 and 1 at most, one at least, got"):
+        crossings(np.zeros((1, 2, 1)), levels)
+
+
+@pytest.mark.parametrize("energies", [np.full((1, 2, 1), np.nan), np.zeros((2, 1))])
+def test_energies_that_are_none_are_refused(energies, says) -> None:
+    with says(ValueError, "crossings: energies must be finite, of shape (n, steps, bands), got"):
+        crossings(energies)
 
 
 def test_silence_is_no_error_and_makes_no_spike() -> None:
@@ -55,13 +109,13 @@ def test_words_belong_to_their_seed_and_counting_tells_nothing() -> None:
         synthetic_digits(0, channels=22)
 
 
-def archive_of(names: list[str]) -> bytes:
+def archive_of(names: list[str], rate: int = 8000) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for length, name in enumerate(names, start=3):
             sound = io.BytesIO()
             with wave.open(sound, "wb") as file:
-                file.setparams((1, 2, 8000, 0, "NONE", ""))
+                file.setparams((1, 2, rate, 0, "NONE", ""))
                 file.writeframes(np.arange(length, dtype="<i2").tobytes())
             archive.writestr(f"some-folder/recordings/{name}.wav", sound.getvalue())
     return packed.getvalue()
@@ -75,6 +129,11 @@ def test_the_published_archive_is_sorted_into_both_parts() -> None:
     assert [len(sound) for sound in train.audio] == [5, 4, 6]
     test = _recordings(_packed(raw, test=True), origin="here")
     assert list(test.speaker) == [0, 4]
+
+
+def test_sounds_of_another_format_are_refused() -> None:
+    with pytest.raises(DataError, match="theo_0.wav has 1 channels of 2 bytes at 44100 Hz"):
+        _packed(archive_of(["1_theo_0"], rate=44100), test=True)
 
 
 def test_foreign_bytes_are_refused() -> None:

@@ -72,6 +72,10 @@ def test_a_seed_gives_one_grammar_and_each_part_its_own() -> None:
     assert make_grammar(1, train=5, validation=0).validation is None
     with pytest.raises(ValueError, match="fillers must be 0 or more, but -1 came"):
         make_grammar(0, fillers=-1)
+    with pytest.raises(ValueError, match="window must be above fillers, 3, but 3 came: no target"):
+        make_grammar(0, window=3, fillers=3)
+    shortest = make_grammar(0, window=4, fillers=3).train.y
+    assert (shortest < len(BRACKETS) - 1).any()  # A target that is no filler.
 
 
 def test_the_optimum_gives_true_chances_and_is_above_counting() -> None:

@@ -1,5 +1,7 @@
 """One module at several edges: once in the pytree, learning from all of them."""
 
+import copy
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -9,9 +11,12 @@ import pytest
 
 from bionet.layer_maps.shared import Shared
 from bionet.layer_maps.sparse import LayerMap
+from bionet.modules.frozen import frozen
 from bionet.modules.fully_connected import FullyConnected
 from bionet.modules.input_output import OutputLayer
+from bionet.modules.port import Port, Span
 from bionet.modules.recurrent import RecurrentDiscrete
+from bionet.orchestrators.nested import NestedNetwork
 from bionet.orchestrators.sequential import SequentialOrchestrator
 from bionet.states.sequential import SequentialState
 from bionet.training.two_phase import TwoPhase
@@ -46,7 +51,7 @@ def shared():
 
 @pytest.fixture(scope="module")
 def copied():
-    return SequentialOrchestrator(layers=LayerMap.from_dict(rows(LAYER)))
+    return SequentialOrchestrator(layers=LayerMap.from_dict(rows(copy.deepcopy(LAYER))))
 
 
 def test_the_module_is_there_once_and_at_both_edges(shared, copied):
@@ -114,6 +119,53 @@ def test_saved_and_loaded(shared, same_bits, tmp_path):
 def test_a_module_that_is_not_there(second, sentence, says):
     with says(ValueError, sentence):
         LayerMap.from_dict(rows(second))
+
+
+def test_one_module_at_two_edges_is_refused_by_their_names(says):
+    sentence = (
+        "LayerMap.from_dict: edge (2, 2) is the very module of edge (1, 1), and as two copies they "
+        "would part as they learn. Write Shared(1, 1) at edge (2, 2) for one module at both, or "
+        "make a module of its own there."
+    )
+    with says(ValueError, sentence):
+        LayerMap.from_dict(rows(LAYER))
+    with says(ValueError, "edge (2, 2) is the very module of edge (1, 1)"):
+        outputs = rows(Shared(1, 1))
+        outputs[2][2] = outputs[1][1] = OutputLayer()
+        LayerMap.from_dict(outputs)
+
+
+def tied(array):
+    """Another module that learns in this very array."""
+    return eqx.tree_at(lambda m: m.J, RecurrentDiscrete(6, 0.5, 0.5, K[5]), array)
+
+
+def test_an_array_that_two_modules_learn_in_is_refused(says):
+    with says(ValueError, "edge (2, 2) learns in the very array of edge (1, 1)"):
+        LayerMap.from_dict(rows(tied(LAYER.J)))
+    # What one of the two never learns is no copy that parts: feedback through the first weights.
+    assert len(LayerMap.from_dict(rows(frozen(tied(LAYER.J))))) == 6
+    assert len(LayerMap.from_dict(rows(tied(LAYER.J + 0)))) == 6
+
+
+def test_thresholds_in_common_are_no_weights_in_common():
+    threshold = jnp.asarray(0.5)
+    modules = [RecurrentDiscrete(6, 0.5, threshold, k) for k in K[:2]]
+    made = rows(modules[0])
+    made[1][1] = modules[1]
+    assert len(LayerMap.from_dict(made)) == 6
+
+
+def test_a_network_that_is_nested_twice_is_refused(says):
+    inner = SequentialOrchestrator(layers=LayerMap.from_dict(rows(Shared(1, 1))))
+    nodes = [NestedNetwork(inner, (4, 6, 6, 2)) for _ in range(2)]
+    outer = {
+        1: {0: Port(drives=nodes[0].span(0)), 1: nodes[0]},
+        2: {1: Port(hears=nodes[0].span(-1), drives=Span(0, (2,), 18)), 2: nodes[1]},
+        3: {2: FullyConnected(18, 2, 1.0, 0.5, K[0]), 3: OutputLayer()},
+    }
+    with says(ValueError, "edge (2, 2) learns in the very array of edge (1, 1)"):
+        LayerMap.from_dict(outer)
 
 
 def test_a_shared_adapter_is_no_layer():

@@ -59,6 +59,9 @@ def test_a_chain_is_as_wide_as_its_ends(chain):
     assert (chain.in_features, chain.features) == (3, 2)
 
 
+LIVELY = LIF(2)
+
+
 def test_what_learns_in_the_cells_learns_in_the_chain(chain):
     masks = jax.tree_util.tree_leaves_with_path(trained_mask(chain))
     names = {path[-1].name: mask for path, mask in masks}
@@ -74,6 +77,12 @@ def test_what_learns_in_the_cells_learns_in_the_chain(chain):
             (LIF(2), LIF(3)),
             ValueError,
             "CellChain: cell 1, a LIF, expects 3 units, but cell 0, a LIF, has 2.",
+        ),
+        (
+            (Synapses(2, 2, KEYS[0]), LIVELY, Synapses(2, 2, KEYS[1]), LIVELY),
+            ValueError,
+            "CellChain: cell 3 learns in the very arrays of cell 1, and as two copies they would "
+            "part as they learn; make a cell of its own there.",
         ),
     ],
 )

@@ -7,6 +7,7 @@ import numpy as np
 import optax
 import pytest
 
+from bionet.layer_maps.shared import Shared
 from bionet.layer_maps.sparse import LayerMap
 from bionet.modules.chain import FerromagneticChain
 from bionet.modules.fully_connected import FullyConnected
@@ -73,7 +74,7 @@ def three_layers(strength):
             1: RecurrentDiscrete(12, 0.5, 0.5, k[1]),
             2: link,
         },
-        2: {1: link, 2: RecurrentDiscrete(12, 0.5, 0.5, k[2])},
+        2: {1: Shared(1, 2), 2: RecurrentDiscrete(12, 0.5, 0.5, k[2])},
         3: {2: FullyConnected(12, 2, 1.0, 0.5, k[3]), 3: OutputLayer()},
     }
     return SequentialOrchestrator(layers=LayerMap.from_dict(rows))

@@ -27,9 +27,9 @@ def grouped(groups):
 @pytest.fixture
 def relay(dense, binary):
     """Builds 1 - 1 - 1 - 1 - 1 with weights of one and no recurrence, in these groups."""
-    unit, sign = dense([[1.0]]), binary([[0.0]])
-    rows = {i: {i - 1: unit, i: sign} for i in (1, 2, 3)}
-    lmap = LayerMap.from_dict(rows | {4: {3: unit, 4: OutputLayer()}})
+    unit, sign = lambda: dense([[1.0]]), lambda: binary([[0.0]])
+    rows = {i: {i - 1: unit(), i: sign()} for i in (1, 2, 3)}
+    lmap = LayerMap.from_dict(rows | {4: {3: unit(), 4: OutputLayer()}})
     return lambda groups: GroupedOrchestrator(lmap, groups)
 
 

@@ -127,9 +127,9 @@ def test_backward_takes_the_same_groups(two_hidden, running):
 def test_a_row_sees_what_this_step_has_made_of_the_rows_before_it(dense, binary):
     # 1 - 1 - 1 - 1 with weights of one and no recurrence: the sign of the input reaches the
     # second hidden unit within the first step.
-    unit, sign = dense([[1.0]]), binary([[0.0]])
+    unit, sign = lambda: dense([[1.0]]), lambda: binary([[0.0]])
     lmap = LayerMap.from_dict(
-        {1: {0: unit, 1: sign}, 2: {1: unit, 2: sign}, 3: {2: unit, 3: OutputLayer()}}
+        {1: {0: unit(), 1: sign()}, 2: {1: unit(), 2: sign()}, 3: {2: unit(), 3: OutputLayer()}}
     )
     state = SequentialState((1, 1, 1, 1)).init([[-3.0], [2.0]])
     state, _ = SequentialOrchestrator(layers=lmap).step(state, rng=None)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bionet.layer_maps.senders import SENDERS
+from bionet.layer_maps.shared import Shared
 from bionet.layer_maps.sparse import LayerMap
 from bionet.modules.activations import sum_messages
 from bionet.modules.input_output import OutputLayer
@@ -315,3 +316,19 @@ def test_predict_writes_the_last_buffer_and_a_longer_state_is_refused(uneven, sa
 def test_layers_is_a_layer_map(says):
     with says(TypeError, "StackedOrchestrator: layers needs a LayerMap, got dict;"):
         StackedOrchestrator(layers={})
+
+
+def test_rows_may_share_what_comes_from_the_input(dense, binary, same_bits):
+    draw = np.random.default_rng(13)
+
+    def weights():
+        return draw.integers(-3, 4, (4, 4)) / 4
+
+    rows = {
+        1: {0: dense(weights()), 1: binary(weights())},
+        2: {0: Shared(1, 0), 1: dense(weights()), 2: binary(weights())},
+        3: {2: dense(weights()), 3: OutputLayer()},
+    }
+    start = SequentialState((4,) * 4).init(draw.choice([-1.0, 1.0], (BATCH, 4)))
+    lmap = LayerMap.from_dict(rows)
+    same_bits(*(kind(lmap).step(start, rng=None)[0] for kind in KINDS))

@@ -19,9 +19,9 @@ STEPS = 4
 @pytest.fixture
 def relay(dense, binary):
     """1 - 1 - 1 - 1 with weights of one and no recurrence, and its blank state."""
-    unit, sign = dense([[1.0]]), binary([[0.0]])
+    unit, sign = lambda: dense([[1.0]]), lambda: binary([[0.0]])
     lmap = LayerMap.from_dict(
-        {1: {0: unit, 1: sign}, 2: {1: unit, 2: sign}, 3: {2: unit, 3: OutputLayer()}}
+        {1: {0: unit(), 1: sign()}, 2: {1: unit(), 2: sign()}, 3: {2: unit(), 3: OutputLayer()}}
     )
     return SynchronousOrchestrator(layers=lmap), SequentialState((1, 1, 1, 1))
 
@@ -38,12 +38,12 @@ def test_a_row_sees_what_the_others_held_before_the_step(relay):
 
 
 def test_rows_that_copy_each_other_swap_for_ever_and_settle_in_sequence(dense, binary):
-    copy, sign, nothing = dense([[1.0]]), binary([[0.0]]), dense([[0.0]])
+    copy, sign, nothing = lambda: dense([[1.0]]), lambda: binary([[0.0]]), dense([[0.0]])
     lmap = LayerMap.from_dict(
         {
-            1: {0: nothing, 1: sign, 2: copy},
-            2: {1: copy, 2: sign},
-            3: {2: copy, 3: OutputLayer()},
+            1: {0: nothing, 1: sign(), 2: copy()},
+            2: {1: copy(), 2: sign()},
+            3: {2: copy(), 3: OutputLayer()},
         }
     )
     start = SequentialState((1, 1, 1, 1)).init([[0.0]])
