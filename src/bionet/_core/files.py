@@ -46,8 +46,9 @@ def write_with(path: str | Path, put: Callable[[Path], None]) -> Path:
         put(temporary)
         temporary.replace(target)
     except OSError as error:
-        if error.errno is not None and error.filename is None:
-            error.filename = str(target)  # a full disk does not say of which file it speaks
+        # A full disk does not say of which file it speaks, and nobody knows the temporary one.
+        if error.errno is not None and error.filename in (None, str(temporary)):
+            error.filename, error.filename2 = str(target), None
         raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -55,7 +55,10 @@ def _extend(home: RunDirectory, epochs: int | None) -> int:
         return train(recipe, plan, longer, resume=True, home=home)
     except Exception as error:
         if not isinstance(error, StoppedError) and _done(longer) == done:
-            longer.remove()  # Nothing was learned: leave no trace of it.
+            longer.remove()  # Nothing was learned: leave no trace of it, nor in the sentence.
+            gone, stays = (str(each.path.absolute()) for each in (longer, home))
+            if error.args == (str(error),):
+                error.args = (str(error).replace(gone, stays),)
         raise
 
 

@@ -111,19 +111,21 @@ def _fits(kind: Any, value: Any) -> bool:
 
 def _check_numbers(owner: str, name: str, value: Any) -> None:
     for number in value if isinstance(value, tuple) else (value,):
-        if isinstance(number, bool) or not isinstance(number, Real):
-            continue
-        told = f"In {owner}: `{name}` must be"
-        if isinstance(number, Integral) and abs(number) > LARGEST:
-            raise ValueError(f"{told} a number of 32 bits, got {number}.")
-        if not math.isfinite(number):
-            raise ValueError(f"{told} a finite number, got {number}.")
-        if name in POSITIVE and number <= 0:
-            raise ValueError(f"{told} > 0, got {number}. It is {POSITIVE[name]}.")
-        if name in SHARES and not 0 <= number <= 1:
-            raise ValueError(f"{told} from 0 to 1, got {number}. It is a share.")
-        if number < 0 and (meaning := _at_least_zero(name)):
-            raise ValueError(f"{told} >= 0, got {number}. It is {meaning}.")
+        if not isinstance(number, bool) and isinstance(number, Real):
+            _check_number(f"In {owner}: `{name}` must be", name, number)
+
+
+def _check_number(told: str, name: str, number: Any) -> None:
+    if isinstance(number, Integral) and not -LARGEST <= int(number) <= LARGEST:
+        raise ValueError(f"{told} a number of 32 bits, got {number}.")
+    if not math.isfinite(number):
+        raise ValueError(f"{told} a finite number, got {number}.")
+    if name in POSITIVE and number <= 0:
+        raise ValueError(f"{told} > 0, got {number}. It is {POSITIVE[name]}.")
+    if name in SHARES and not 0 <= number <= 1:
+        raise ValueError(f"{told} from 0 to 1, got {number}. It is a share.")
+    if number < 0 and (meaning := _at_least_zero(name)):
+        raise ValueError(f"{told} >= 0, got {number}. It is {meaning}.")
 
 
 def _at_least_zero(name: str) -> str:

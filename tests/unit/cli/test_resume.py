@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -156,15 +157,17 @@ def test_a_longer_run_that_cannot_begin_leaves_the_finished_one_as_it_was(
 ):
     import fake_recipe
 
-    def fit(self, *_, **__):
+    def fit(self, *_, **given):
         if trouble == "data":
-            raise ValueError("BIONET_DATA is set to 'nowhere', which is not a folder.")
+            raise ValueError(f"{Path(given['checkpoint']).absolute()} is of another seed.")
         raise fake_recipe.TROUBLE[trouble]
 
     before = snapshot(finished)
     monkeypatch.setattr(fake_recipe.FakeRecipe, "fit", fit)
     code, _, err = command("resume", "here", "--epochs", 5)
     assert (code, err.count("\n")) == (1 if trouble == "fault" else 2, 1)
+    if trouble == "data":  # the folder that it speaks of is there
+        assert err == f"{(finished / 'checkpoint').absolute()} is of another seed.\n"
     assert snapshot(finished) == before
     assert not (finished / "longer").exists()
     monkeypatch.undo()
@@ -271,15 +274,19 @@ def test_of_two_processes_that_resume_one_goes_on(stopped, plugin_environment, t
     ]
     try:
         while all(each.poll() is None for each in both):
-            pass
+            time.sleep(0.05)
         second = next(each for each in both if each.poll() is not None)
         assert second.returncode == 2
-        assert second.stderr.read().startswith("Another process is at work on the run in 'here'.")
+        assert second.communicate()[1].startswith(
+            "Another process is at work on the run in 'here'."
+        )
         assert sum(each.poll() is None for each in both) == 1
     finally:
         for each in both:
             each.kill()
-            each.communicate()
+            each.wait()
+            if each.stderr is not None:
+                each.stderr.close()
 
 
 def test_damaged_metrics_are_named_with_their_line(command, refused, stopped):

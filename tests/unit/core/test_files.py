@@ -33,6 +33,14 @@ def test_a_full_disk_names_the_file_and_leaves_the_old_one(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["b.svg"]
 
 
+def test_an_error_names_the_file_that_was_asked_for(tmp_path):
+    (tmp_path / "b.svg").mkdir()
+    with pytest.raises(OSError, match="directory") as refused:
+        write_whole(tmp_path / "b.svg", "new")
+    assert refused.value.filename == str(tmp_path / "b.svg")
+    assert "." + "b" not in str(refused.value)
+
+
 def test_what_has_no_number_is_raised_as_it_is(tmp_path):
     def put(temporary):
         raise OSError("the server hung up")

@@ -69,6 +69,7 @@ def test_a_process_that_is_killed_leaves_no_lock(tmp_path):
     path = tmp_path / "lock"
     words = [sys.executable, "-c", HOLD, str(path)]
     process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
     with pytest.raises(OSError, match="Taken"), FileLock(path, "Taken.", temporary=True):
         pass
