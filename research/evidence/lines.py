@@ -1,4 +1,9 @@
-"""The committed lines: where they are, which of them fit a recipe as it is now, and their means."""
+"""The committed lines: where they are, which of them fit a recipe as it is now, and their means.
+
+A line fits if it has the hash of the recipe's config, and the revision that the recipe has now of
+each part beside it: control, baselines, ablation. A line from before there were revisions has
+revision 1 of all of them.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,9 @@ import scipy.stats
 from bionet import zoo
 
 HERE = Path(__file__).parent
+LEAST_SEEDS = 5
 PARTS = {"frozen control": "control", "ablation": "ablation"}
+COLUMNS = ("control", "baselines", "ablation")
 Line = dict[str, Any]
 
 
@@ -30,14 +37,26 @@ def config_hash(recipe: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def lines_of(id: str, dataset: str) -> list[Line]:
-    """The lines that are there for the recipe as it is now."""
+def outdated(recipe: Any, line: Line) -> list[str]:
+    """The parts of a line that were measured at an older revision than the recipe's."""
+    told = line.get("revisions", {})
+    return [part for part in COLUMNS if told.get(part, 1) != recipe.revision(part)]
+
+
+def trained(id: str, dataset: str) -> list[Line]:
+    """The lines of the recipe's config, also where a part beside it has to be measured again."""
     path = path_of(id, dataset)
     if not path.exists():
         return []
     found = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     now = config_hash(zoo.get(id).on(dataset))
     return [line for line in found if line["config_hash"] == now]
+
+
+def lines_of(id: str, dataset: str) -> list[Line]:
+    """The lines that count: those of the recipe, and of all beside it, as they are now."""
+    recipe = zoo.get(id)
+    return [line for line in trained(id, dataset) if not outdated(recipe, line)]
 
 
 def measured() -> list[tuple[str, str, list[Line]]]:

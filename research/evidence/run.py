@@ -20,13 +20,16 @@ import json
 import platform
 import time
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from lines import Line, config_hash, interval, lines_of, measured, path_of
+from lines import Line, config_hash, interval, measured, outdated, path_of, trained
 
 from bionet import zoo
+from bionet._core.files import write_whole
+from bionet.zoo.control import control_of
 
 SEEDS = 5
 
@@ -42,17 +45,59 @@ def one(recipe: Any, seed: int) -> dict[str, Any]:
         "metrics": dict(result.metrics),
         "baselines": dict(result.baselines),
         "control": None if result.control is None else dict(result.control.metrics),
-        "ablation": None,
+        "ablation": ablation(recipe, seed),
         "seconds": round(result.seconds, 2),
         "losses": [round(loss, 5) for loss in result],
         "config": dataclasses.asdict(recipe.config),
     }
-    if recipe.ablation:
-        without = recipe.without().fit(seed=seed, progress=False)
-        line["ablation"] = {"without": recipe.ablated, **without.metrics}
+    return line | revisions(recipe) | machine()
+
+
+def ablation(recipe: Any, seed: int) -> dict[str, Any] | None:
+    """What the recipe reaches without the part that it is about."""
+    if not recipe.ablation:
+        return None
+    without = recipe.without().fit(seed=seed, progress=False)
+    return {"without": recipe.ablated, **without.metrics}
+
+
+def control(recipe: Any, seed: int) -> dict[str, float] | None:
+    """The frozen control, on the data and with the key that `recipe.fit` gives it."""
+    key = jax.random.split(jax.random.key(seed))[1]
+    found = control_of(recipe, recipe.problem(seed), key, seed)
+    return None if found is None else dict(found.metrics)
+
+
+def baselines(recipe: Any, seed: int) -> dict[str, float]:
+    """The baselines, on the data of the seed."""
+    return dict(recipe.baselines(recipe.config, recipe.data(recipe.config, seed)))
+
+
+MEASURES = {"control": control, "baselines": baselines, "ablation": ablation}
+"""What measures each part beside the recipe without training the recipe again."""
+
+
+def remeasured(recipe: Any, line: Line) -> Line:
+    """The line with its outdated parts measured again; all else keeps its bits."""
+    parts = outdated(recipe, line)
+    new = {part: MEASURES[part](recipe, line["seed"]) for part in parts}
+    where = line.get("remeasured", {}) | dict.fromkeys(parts, machine())
+    kept = {name: value for name, value in line.items() if name != "revisions"}
+    return kept | new | revisions(recipe) | {"remeasured": where}
+
+
+def revisions(recipe: Any) -> dict[str, Any]:
+    """The revisions that a line carries; those at 1 go without saying."""
+    raised = {part: n for part in MEASURES if (n := recipe.revision(part)) > 1}
+    return {"revisions": raised} if raised else {}
+
+
+def machine() -> dict[str, Any]:
+    """What a number was measured by."""
     names = ("bionet", "jax", "equinox", "optax")
-    line["versions"] = {name: version(name) for name in names}
-    return line | {"python": platform.python_version(), "device": str(jax.devices()[0])}
+    versions = {name: version(name) for name in names}
+    device = str(jax.devices()[0])
+    return {"versions": versions, "python": platform.python_version(), "device": device}
 
 
 def told(values: list[float]) -> str:
@@ -84,17 +129,28 @@ def table(ids: list[str]) -> None:
 
 
 def run(id: str, dataset: str | None, seeds: int) -> None:
-    """Adds the lines that are missing."""
+    """Measures again what is outdated, and adds the lines that are missing."""
     recipe: Any = zoo.get(id).on(dataset)
     data = recipe.config.dataset
-    done = {line["seed"] for line in lines_of(id, data)}
-    for seed in sorted({*range(seeds)} - done):
+    found = trained(id, data)
+    for line in found:
+        if parts := outdated(recipe, line):
+            put(path_of(id, data), line, remeasured(recipe, line))
+            print(f"{id} on {data}, seed {line['seed']}: {', '.join(parts)} again", flush=True)
+    for seed in sorted({*range(seeds)} - {line["seed"] for line in found}):
         began = time.perf_counter()
         line = one(recipe, seed)
         with path_of(id, data).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
         took = time.perf_counter() - began
         print(f"{id} on {data}, seed {seed}: {line['metrics']}, {took:.0f} s", flush=True)
+
+
+def put(path: Path, old: Line, new: Line) -> None:
+    """Puts a line in the place of another; every other line keeps its bytes."""
+    text = json.dumps(new, ensure_ascii=False)
+    rows = path.read_text("utf-8").splitlines()
+    write_whole(path, "".join(f"{text if json.loads(row) == old else row}\n" for row in rows))
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ import pytest
 from bionet import zoo
 from bionet.training.fit import fit
 from bionet.training.method import AbstractMethod
-from bionet.zoo.recipe import Recipe
+from bionet.zoo.recipe import PARTS, Recipe
 from bionet.zoo.result import Result
 from bionet.zoo.spec import Band, Cost, Margin, RecipeSpec, Reference
 
@@ -386,6 +386,10 @@ def measured(recipe, dataset):
     found = [json.loads(line) for line in path.read_text().splitlines()]
     found = [line for line in found if line["config"] == now]
     assert found, "its config has changed since it was measured: run `make evidence`"
+    for line in found:
+        told = line.get("revisions", {})
+        old = [part for part in PARTS if told.get(part, 1) != recipe.revision(part)]
+        assert not old, f"{', '.join(old)} changed since it was measured: run `make evidence`"
     return found
 
 

@@ -49,6 +49,7 @@ def line(arm: str, recipe: Any, seed: int) -> dict[str, Any]:
         "arm": arm,
         "seed": seed,
         "config_hash": config_hash(recipe),
+        **({"control_revision": n} if (n := recipe.revision("control")) > 1 else {}),
         "test": result.metrics["accuracy"],
         "control": result.control.metrics["accuracy"],
         "seconds": round(result.seconds, 1),

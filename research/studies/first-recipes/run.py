@@ -49,6 +49,7 @@ def measure(recipe, seed: int) -> dict:
         "seconds": round(result.seconds, 2),
         "config_hash": hashlib.sha256(text.encode()).hexdigest()[:12],
         "config": config,
+        "revisions": {part: recipe.revision(part) for part in ("control", "baselines")},
         "device": str(jax.devices()[0]),
         "versions": {name: version(name) for name in names} | {"python": platform.python_version()},
     }

@@ -57,8 +57,20 @@ def config_of(study: Study, arm: str, change: Mapping[str, Any], budget: Budget)
         "control": declared.control,
         "config": asdict(recipe.config),
         "budget": asdict(budget) | {"amount": float(budget.amount)},
+        **control_revision(recipe, declared),
     }
     return json.loads(json.dumps(config, default=repr))
+
+
+def control_revision(recipe: Recipe[Any], arm: Arm) -> dict[str, int]:
+    """The revision of a frozen control, where its code has changed since it was first measured.
+
+    Nothing else of a control arm's configuration moves when its recipe gets another control, so
+    its lines would stand for a control that is no more. Revision 1 is left out: it is that of all
+    lines from before there were revisions.
+    """
+    revision = recipe.revision("control")
+    return {"control_revision": revision} if arm.control and revision > 1 else {}
 
 
 def planned(study: Study, arm: str, budget: Budget) -> dict[str, int]:

@@ -13,7 +13,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar, final
+from typing import Any, Final, Generic, TypeVar, final
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +36,9 @@ from bionet.zoo.result import Result
 from bionet.zoo.spec import RecipeSpec
 
 C = TypeVar("C")
+
+PARTS: Final = ("control", "baselines", "ablation")
+"""What stands beside a recipe in its evidence, each with a revision of its own."""
 
 
 @final
@@ -66,6 +69,12 @@ class Recipe(Generic[C]):
         presets: by data set, the fields in which its config differs from the defaults.
         brief: the fields in which its demo is shorter than a run at the defaults.
         changes: the fields that the user has replaced; they win over presets.
+        revisions: how often "control", "baselines" or "ablation" was changed, counted from 1. A
+            change of what stands beside the recipe moves none of its own numbers; raising the
+            revision is what has that part measured again.
+
+    Raises:
+        ValueError: a revision of something else, or one that is no whole number from 1 on.
     """
 
     id: str
@@ -89,6 +98,21 @@ class Recipe(Generic[C]):
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     brief: Mapping[str, Any] = field(default_factory=dict)
     changes: Mapping[str, Any] = field(default_factory=dict)
+    revisions: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for part, revision in self.revisions.items():
+            if part not in PARTS:
+                raise ValueError(f"Recipe {self.id!r}, revisions: {unknown('part', part, PARTS)}")
+            if not isinstance(revision, int) or isinstance(revision, bool) or revision < 1:
+                raise ValueError(
+                    f"Recipe {self.id!r}: the revision of {part!r} must be a whole number >= 1, "
+                    f"got {revision!r}. Count one up with each change of that part."
+                )
+
+    def revision(self, part: str) -> int:
+        """The revision of its "control", "baselines" or "ablation"; 1 where none is said."""
+        return self.revisions.get(part, 1)
 
     @property
     def spec(self) -> RecipeSpec:
