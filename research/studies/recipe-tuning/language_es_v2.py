@@ -28,15 +28,15 @@ from run import config_of, trained
 RESULTS = Path(__file__).with_name("language-es-v2.jsonl")
 ID = "language-es-v2"
 SCREENED, SEEDS = 100, (100, 101, 102)
-FINALISTS = 3
+FINALISTS = 2
 BUDGET = 4 * 1024 * 128  # windows that are judged: four passes by 128 networks
 START = {"learning_rate": 0.05, "sigma": 0.05, "population": 128, "batch_size": 16, "units": 24}
 KNOBS: dict[str, tuple[float, ...]] = {
     "learning_rate": (0.025, 0.1),
+    "batch_size": (8, 4),
     "sigma": (0.025, 0.1),
-    "batch_size": (4, 8, 32),
     "population": (64, 256),
-    "units": (32, 48),
+    "units": (48,),
 }
 Change = dict[str, Any]
 Lines = dict[tuple[str, int], dict[str, Any]]
