@@ -6,7 +6,8 @@ default (8 x 8 pixels, no file needed), MNIST and Fashion-MNIST from files. It i
 the application: the same data, split and control as the recipes without a gradient have.
 
 What to expect: more than the frozen control, whose two hidden layers stay at their random start,
-and more than the nearest class mean. The numbers are in the spec, with the study they are from.
+and more than ridge on the pixels. On the small digits the nearest neighbour, a rule of one line,
+is ahead of it, as of every network here. The numbers are in the spec, with the study they are from.
 
 The loss is the mean softmax cross-entropy of the readout.
 """
@@ -17,11 +18,11 @@ from dataclasses import dataclass
 
 import equinox as eqx
 import jax
-import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bionet.datasets import Splits, load, nearest_class_mean, rescaled
+from bionet.datasets import Splits, load, rescaled
+from bionet.datasets.floors import classification_floors
 from bionet.training.frozen_readout import LinearReadout
 from bionet.training.gradient import Gradient
 from bionet.training.objective import Objective
@@ -81,10 +82,8 @@ def synthetic(
 
 
 def baselines(config: Config, splits: Splits) -> dict[str, float]:
-    """Chance and the nearest class mean, on the test images."""
-    x, y = splits.test.x, splits.test.y
-    found = float(np.mean(nearest_class_mean(splits.train, x) == y))
-    return {"chance": 1.0 / CLASSES, "nearest class mean": found}
+    """Chance, and rules of one line that read the pixels, on the test images."""
+    return classification_floors(splits)
 
 
 # Model: a plain feed-forward network.
@@ -144,4 +143,5 @@ RECIPE = Recipe(
     synthetic=synthetic,
     baselines=baselines,
     linear=lambda config: LINEAR,
+    revisions={"control": 2, "baselines": 2},
 )

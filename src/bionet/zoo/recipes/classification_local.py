@@ -10,7 +10,8 @@ falls to zero along a cosine.
 What to expect: on the small digits 96 % with 256 hidden units, about three points above the
 frozen control at the same width; on MNIST 95 % with 1,000 units, four points above its control,
 and still a little under 2,000 frozen random ReLU units with a ridge readout (95.8 %). Wider
-frozen layers catch up, so compare at equal width. Nothing was chosen on a test split.
+frozen layers catch up, so compare at equal width. On the small digits the nearest neighbour, a rule
+of one line, is right 98.6 % of the time. Nothing was chosen on a test split.
 Fashion-MNIST takes MNIST's numbers as they are and has not been measured.
 
 The loss is the mean margin hinge of the readout, at the readout's own threshold.
@@ -21,12 +22,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import jax
-import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bionet._core.products import Operands
-from bionet.datasets import Split, Splits, load, nearest_class_mean
+from bionet.datasets import Split, Splits, load
+from bionet.datasets.floors import classification_floors
 from bionet.layer_maps.sparse import LayerMap
 from bionet.modules.fully_connected import FrozenFullyConnected, FullyConnected
 from bionet.modules.input_output import OutputLayer
@@ -117,10 +118,8 @@ def synthetic(
 
 
 def baselines(config: Config, splits: Splits) -> dict[str, float]:
-    """Chance and the nearest class mean, on the test images."""
-    x, y = splits.test.x, splits.test.y
-    found = float(np.mean(nearest_class_mean(splits.train, x) == y))
-    return {"chance": 1.0 / CLASSES, "nearest class mean": found}
+    """Chance, and rules of one line that read the pixels, on the test images."""
+    return classification_floors(splits)
 
 
 # Model: image -> hidden <-> hidden -> output, and the label back to the hidden units.
@@ -193,4 +192,5 @@ RECIPE = Recipe(
     synthetic=synthetic,
     baselines=baselines,
     control_steps=lambda config: config.free,
+    revisions={"baselines": 2},
 )

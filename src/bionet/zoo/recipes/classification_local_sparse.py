@@ -11,7 +11,8 @@ with the published numbers, `PUBLISHED` below (Badalotti et al., 2025, arXiv:250
 What to expect: on MNIST 98.0 % with 2,000 units after ten epochs on 50,000 images, two and a half
 points above the frozen control and one above frozen ReLU units on the same wiring. Backprop gets
 98.3 % out of an MLP of as many weights, and 98.7 % out of ReLU units on that wiring. On the small
-digits 96 % with 256 units, over 94 % for the frozen control (one seed). Nothing was chosen on a
+digits 96 % with 256 units, over 94 % for the frozen control (one seed) and 98.6 % for the nearest
+neighbour, a rule of one line. Nothing was chosen on a
 test split. Fashion-MNIST takes MNIST's numbers as they are and has not been measured.
 
 The loss is the mean cross-entropy of the readout, with `feedback="label"` the mean margin
@@ -25,12 +26,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import jax
-import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bionet._core.names import unknown
-from bionet.datasets import Split, Splits, load, nearest_class_mean
+from bionet.datasets import Split, Splits, load
+from bionet.datasets.floors import classification_floors
 from bionet.layer_maps.sparse import LayerMap
 from bionet.modules.fan_in import draw_windows
 from bionet.modules.feedback import LearnedFeedback
@@ -170,10 +171,8 @@ def synthetic(
 
 
 def baselines(config: Config, splits: Splits) -> dict[str, float]:
-    """Chance and the nearest class mean, on the test images."""
-    x, y = splits.test.x, splits.test.y
-    found = float(np.mean(nearest_class_mean(splits.train, x) == y))
-    return {"chance": 1.0 / CLASSES, "nearest class mean": found}
+    """Chance, and rules of one line that read the pixels, on the test images."""
+    return classification_floors(splits)
 
 
 # Model: image -> hidden <-> hidden -> output, and back to the hidden units.
@@ -258,4 +257,5 @@ RECIPE = Recipe(
     synthetic=synthetic,
     baselines=baselines,
     control_steps=lambda config: config.answer,
+    revisions={"baselines": 2},
 )
