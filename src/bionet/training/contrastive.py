@@ -37,7 +37,7 @@ from bionet.training.problem import Predict
 
 @final
 class Contrastive(AbstractLocalMethod):
-    """Teaches the free phase what the clamped phase did, with any Optax transformation.
+    """Teaches the free phase what the clamped phase did, by any Optax optimiser without a loss.
 
     Args:
         state: gives the sizes of the buffers.

@@ -55,7 +55,7 @@ class _Reached(NamedTuple):
 
 @final
 class ErrorPhase(AbstractLocalMethod):
-    """Error feedback through the dynamics, with any Optax transformation.
+    """Error feedback through the dynamics, with any Optax transformation that needs no loss.
 
     Edges among and into hidden rows learn at the state that the error has brought about,
     which is also their target; they are gated. Edges into the last row learn from the labels

@@ -57,7 +57,7 @@ def non_finite(model: PyTree, flags: Any, step: int, kept: str) -> NonFiniteErro
     name = leaf_names(model)[[bool(flag) for flag in flags].index(False)]
     return NonFiniteError(
         f"Training stopped: {name}, became NaN or infinite in step {step}. "
-        f"Lower the learning rate, or sigma where members of a population are drawn, or look at "
+        "Lower the learning rate, or sigma where members of a population are drawn, or look at "
         f"the data and the loss. {kept}"
     )
 

@@ -79,8 +79,9 @@ def check_labels(network: AbstractOrchestrator, labels: Array) -> None:
         try:
             module.admit_target(labels)
         except RuntimeError as error:
-            sentence = next(line for line in str(error).splitlines() if ":" in line)
-            raise ValueError(sentence) from None
+            told = str(error)  # the module's sentence, between what Equinox has to say
+            sentence = told.partition("EquinoxRuntimeError: ")[2].partition("\n")[0]
+            raise ValueError(sentence or told) from None
 
 
 @eqx.filter_jit

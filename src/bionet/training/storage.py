@@ -63,7 +63,7 @@ class Storage(AbstractMethod):
         computational abilities", PNAS 79 (1982). Perceptron: Gardner, "The space of interactions
         in neural network models", J. Phys. A 21 (1988), as learned by Diederich and Opper,
         "Learning of correlated patterns in spin-glass networks by local learning rules", PRL 58
-        (1987). Ours takes batches and any Optax transformation.
+        (1987). Ours takes batches and any Optax transformation that needs no loss.
     """
 
     spec: ClassVar[MethodSpec] = MethodSpec(
@@ -121,8 +121,8 @@ class Storage(AbstractMethod):
         _, patterns = batch
         if patterns.shape[1:] != train_state.model.receiver_shape:
             raise ValueError(
-                f"Storage: patterns need shape (n, *{train_state.model.receiver_shape}), a number "
-                f"for each unit of the layer, got {patterns.shape}."
+                f"Storage: patterns need a number for each unit of the layer, which has shape "
+                f"{train_state.model.receiver_shape}, got shape {patterns.shape}."
             )
         if not (jnp.abs(patterns) == 1).all():
             raise ValueError(

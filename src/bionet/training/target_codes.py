@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from bionet.training.batches import ArrayBatches
+from bionet.training.evaluate import CHUNK
 from bionet.training.problem import Problem
 from bionet.training.readout import ReadoutHinge, accuracy, readout_cross_entropy
 
@@ -34,7 +35,9 @@ def check_targets(problem: Problem) -> None:
         return
     for part, x, y in _splits(problem):
         if np.issubdtype(y.dtype, np.integer) and y.ndim == 1:
-            _check_numbers(part, y, _classes(problem, x))
+            outputs = _outputs(problem, x)
+            if len(outputs) == 2:
+                _check_numbers(part, y, outputs[-1])
         elif y.ndim == 2 and (chances or signs):
             _check_rows(part, y, chances)
 
@@ -47,10 +50,12 @@ def _splits(problem: Problem) -> Iterator[tuple[str, jax.Array, np.ndarray]]:
             yield part, examples.x, np.asarray(examples.y)
 
 
-def _classes(problem: Problem, x: jax.Array) -> int:
-    key = jax.random.key(0)
-    one = jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype)
-    return eqx.filter_eval_shape(problem.predict, problem.model, one, key).shape[-1]
+def _outputs(problem: Problem, x: jax.Array) -> tuple[int, ...]:
+    """The shape of the outputs on a batch as it is trained on, or as it is evaluated."""
+    train = problem.train
+    rows = train.batch_size if isinstance(train, ArrayBatches) else min(len(x), CHUNK)
+    batch = jax.ShapeDtypeStruct((rows, *x.shape[1:]), x.dtype)
+    return eqx.filter_eval_shape(problem.predict, problem.model, batch, jax.random.key(0)).shape
 
 
 def _check_numbers(part: str, y: np.ndarray, classes: int) -> None:

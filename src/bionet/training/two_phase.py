@@ -38,13 +38,13 @@ from bionet.training.problem import Predict
 
 @final
 class TwoPhase(AbstractLocalMethod):
-    """The two-phase method with any Optax transformation and a learning rate per edge.
+    """The two-phase method, with a learning rate per edge.
 
     Args:
         state: gives the sizes of the buffers.
-        optimizer: descends the pseudo-gradients of the trained leaves; it never sees the
-            others, so weight decay is safe. Make it once and reuse it: Optax makes new
-            functions each time, and new functions are compiled anew.
+        optimizer: any Optax transformation that needs no loss; descends the pseudo-gradients
+            of the trained leaves and never sees the others, so weight decay is safe. Make it
+            once and reuse it: Optax makes new functions each time, which are compiled anew.
         warmup: free steps before the label comes.
         clamped: the most steps with the label.
         free: the most steps after it has been taken away.

@@ -207,7 +207,10 @@ class TestLocal:
         ("y", "sentence"),
         [
             (jnp.eye(3), "Storage: patterns need to be -1 or +1, but others came."),
-            (jnp.ones((3, 4)), "Storage: patterns need shape (n, 3), a number for each unit"),
+            (
+                jnp.ones((3, 4)),
+                "Storage: patterns need a number for each unit of the layer, which has shape (3,)",
+            ),
         ],
     )
     def test_patterns(self, y, sentence, says):

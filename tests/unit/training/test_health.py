@@ -69,7 +69,8 @@ def spoiled(one_hidden):
 def message(edge, step, rest):
     return (
         f"Training stopped: edge {edge}, leaf {LEAVES[edge]}, became NaN or infinite in step "
-        f"{step}. Lower the learning rate or look at the data. {rest}"
+        f"{step}. Lower the learning rate, or sigma where members of a population are "
+        f"drawn, or look at the data and the loss. {rest}"
     )
 
 
