@@ -11,7 +11,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from zoo_results import STUDIES, Measured, told, took
+from zoo_results import (
+    STUDIES,
+    Measured,
+    compared,
+    control_told,
+    one_run,
+    rule_told,
+    told,
+    took,
+)
 from zoo_tables import count, origin, reached, table
 
 from bionet import zoo
@@ -19,6 +28,7 @@ from bionet.cli.settings import fields_of
 from bionet.zoo.spec import Band, RecipeSpec, Reference
 
 INTERVALS = "../how-to/reproduce-a-number.md#intervals"
+BANDS = "../how-to/reproduce-a-number.md#bands"
 
 
 def page(spec: RecipeSpec, found: list[Measured], compared: Sequence[list[Measured]] = ()) -> str:
@@ -84,14 +94,17 @@ def _measured(spec: RecipeSpec, found: list[Measured]) -> Iterator[str]:
             "hidden layer left at its random start."
         )
         yield table(
-            ["data", "metric", "reached", "frozen control", "without", "seeds", "study"],
+            [
+                *("data", "metric", "reached", "one run", "frozen control", "without"),
+                *("strongest rule", "seeds", "study"),
+            ],
             [_row(each) for each in found],
         )
         yield "Measured again by:"
         yield "\n".join(["```sh", *dict.fromkeys(each.command for each in found), "```"])
     for each in found:
         if each.baselines:
-            rules = ", ".join(f"{name} {100 * v:.1f} %" for name, v in each.baselines.items())
+            rules = ", ".join(_rule(each, name) for name in each.baselines)
             yield f"Beside it on {each.dataset}, means over the same seeds: {rules}."
     yield from _curves(spec, found)
     yield from _bands(spec.expected)
@@ -99,9 +112,15 @@ def _measured(spec: RecipeSpec, found: list[Measured]) -> Iterator[str]:
 
 def _row(each: Measured) -> list[str]:
     without = f"{told(each.ablation)}, without {each.ablated}" if each.ablation else "no ablation"
-    control = told(each.control) if each.control else "none"
-    values = [told(each.values), control, without, str(each.seeds), origin(each, "../")]
+    beside = [one_run(each.values), control_told(each), without, rule_told(each)]
+    values = [told(each.values), *beside, str(each.seeds), origin(each, "../")]
     return [each.dataset, each.metric, *values]
+
+
+def _rule(each: Measured, name: str) -> str:
+    """A baseline with its mean, and a word if it reaches the recipe."""
+    value = each.baselines[name]
+    return f"{name} {100 * value:.1f} %{compared(each.values, value)}"
 
 
 def _curves(spec: RecipeSpec, found: list[Measured]) -> Iterator[str]:
@@ -114,21 +133,28 @@ def _curves(spec: RecipeSpec, found: list[Measured]) -> Iterator[str]:
 
 def _bands(bands: tuple[Band, ...]) -> Iterator[str]:
     if bands:
-        yield "The mean over other seeds should come to lie between these ends:"
+        yield (
+            "The mean over as many other seeds should come to lie in the first range, and one new "
+            f"run in the second, which is wider ([how they are made]({BANDS})):"
+        )
         yield table(
-            ["data", "metric", "from", "to", "seeds", "study"],
+            ["data", "metric", "mean over seeds", "one run", "seeds", "study"],
             [
                 [
                     band.dataset,
                     band.metric,
-                    f"{100 * band.low:g} %",
-                    f"{100 * band.high:g} %",
+                    _range(band.low, band.high),
+                    _range(band.run_low, band.run_high),
                     str(band.seeds),
                     _study_of(band),
                 ]
                 for band in bands
             ],
         )
+
+
+def _range(low: float | None, high: float | None) -> str:
+    return "unknown" if low is None or high is None else f"{100 * low:g} to {100 * high:g} %"
 
 
 def _study_of(band: Band) -> str:

@@ -144,6 +144,37 @@ def told(values: tuple[float, ...]) -> str:
     return mean if low == high else f"{mean} [{low:.1f},{BREAKLESS}{high:.1f}]"
 
 
+def one_run(values: tuple[float, ...]) -> str:
+    """Where one new run is expected; a single seed does not say."""
+    if len(values) < LEAST:
+        return "unknown"
+    low, high = lines.one_run(list(values))
+    return f"{100 * low:.1f} to {100 * high:.1f}{BREAKLESS}%"
+
+
+def compared(values: tuple[float, ...], other: float) -> str:
+    """A word where something beside a recipe is as good, or better; empty where it is not."""
+    word = lines.compared(sum(values) / len(values), other)
+    return f" **({word})**" if word else ""
+
+
+def control_told(each: Measured) -> str:
+    """The frozen control, and a word where the recipe does not beat it."""
+    if not each.control:
+        return "none"
+    mean = sum(each.control) / len(each.control)
+    return f"{told(each.control)}{compared(each.values, mean)}"
+
+
+def rule_told(each: Measured) -> str:
+    """The strongest one-line rule, and a word where the recipe does not beat it."""
+    rules = {name: v for name, v in each.baselines.items() if not lines.is_bound(name)}
+    if not rules:
+        return "none"
+    name = max(rules, key=lambda name: rules[name])
+    return f"{name} {100 * rules[name]:.1f}{BREAKLESS}%{compared(each.values, rules[name])}"
+
+
 def took(seconds: Iterable[float]) -> str:
     """The median of some seconds."""
     median = statistics.median(seconds)

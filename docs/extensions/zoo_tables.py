@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zoo_results import IDS, STUDIES, Measured, of_recipe, sets, told, took
+from zoo_results import (
+    IDS,
+    STUDIES,
+    Measured,
+    control_told,
+    of_recipe,
+    rule_told,
+    sets,
+    told,
+    took,
+)
 
 import bionet.experimental.hybrid
 import bionet.training  # noqa: F401  (both define the methods that `methods` looks for)
@@ -20,7 +30,8 @@ from bionet.zoo.spec import FAMILIES, RecipeSpec
 USUAL_SEEDS = 5
 FEW_ARMS = 3
 RECIPES = (
-    "Recipe,Application,Data,Method,Architecture,Family,Reached,Frozen control,Study,Training,Demo"
+    "Recipe,Application,Data,Method,Architecture,Family,Reached,Frozen control,Strongest rule,"
+    "Study,Training,Demo"
 )
 NONE = '<span class="none">none yet</span>'
 
@@ -81,7 +92,7 @@ def reached(arms: list[Measured]) -> str:
 
 
 def matrix(found: list[Measured], axis: str, up: str) -> str:
-    """Methods by the values of another tag; under each value stands its frozen control.
+    """Methods by the values of another tag; under each value stand its control and strongest rule.
 
     Args:
         found: what has been measured.
@@ -131,6 +142,8 @@ def _entry(arms: list[Measured], up: str) -> str:
     entry = f"{', '.join(told_of)}{study}"
     if each.control:
         entry += f'<br><span class="frozen">frozen {told(each.control)}</span>'
+    if each.baselines:
+        entry += f'<br><span class="frozen">{rule_told(each)}</span>'
     return entry
 
 
@@ -183,18 +196,18 @@ def recipes(found: list[Measured]) -> str:
         link = f"[{spec.id}]({spec.id}.md)"
         if not of_recipe(spec.id, found):
             tags = [spec.datasets[0], spec.method, spec.architecture, spec.family]
-            rows.append([link, spec.application, *tags, NONE, NONE, NONE, NONE, cost(spec)])
+            rows.append([link, spec.application, *tags, *[NONE] * 5, cost(spec)])
         for arms in sets(found, spec.id):
             each = arms[0]
             tags = [each.dataset, each.method, spec.architecture, _rows()[each.method]]
             seeds = count(each.seeds, "seed")
             seeds += ", other settings" if any(arm.changed for arm in arms) else ""
-            control = told(each.control) if each.control else "none"
+            beside = [control_told(each), rule_told(each)]
             study = f"<span>{origin(each, '../')}, {seeds}</span>"  # one piece of a card
             seconds = [one for arm in arms for one in arm.seconds]
             demo = not each.arm and each.dataset == spec.datasets[0]
             times = [took(seconds) if seconds else NONE, cost(spec) if demo else "none"]
-            rows.append([link, spec.application, *tags, reached(arms), control, study, *times])
+            rows.append([link, spec.application, *tags, reached(arms), *beside, study, *times])
     return table(RECIPES.split(","), rows)
 
 

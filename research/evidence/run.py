@@ -24,8 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
-from lines import Line, config_hash, interval, measured, outdated, path_of, trained
+from lines import HEAD, Line, config_hash, measured, outdated, path_of, row, trained
 
 from bionet import zoo
 from bionet._core.files import write_whole
@@ -100,32 +99,13 @@ def machine() -> dict[str, Any]:
     return {"versions": versions, "python": platform.python_version(), "device": device}
 
 
-def told(values: list[float]) -> str:
-    """The mean in per cent and its interval."""
-    low, high = interval(values)
-    mean = f"{100 * float(np.mean(values)):.1f}"
-    return mean if low == high else f"{mean} [{100 * low:.1f}, {100 * high:.1f}]"
-
-
 def table(ids: list[str]) -> None:
     """Prints a row per recipe and data set, in per cent of its metric."""
-    print("| recipe | data | seeds | metric | reached | frozen control | ablation | baselines |")
-    print("|---|---|---|---|---|---|---|---|")
+    print(f"| {' | '.join(HEAD)} |")
+    print(f"|{'---|' * len(HEAD)}")
     for id, dataset, lines in measured():
-        if id not in ids:
-            continue
-        metric = lines[0]["metric"]
-
-        def column(name: str, lines: list[Line] = lines, metric: str = metric) -> str:
-            values = [line[name][metric] for line in lines if line[name]]
-            return told(values) if values else "none"
-
-        rules = ", ".join(
-            f"{name} {100 * np.mean([line['baselines'][name] for line in lines]):.1f}"
-            for name in lines[0]["baselines"]
-        )
-        cells = [id, dataset, str(len(lines)), metric, column("metrics"), column("control")]
-        print(f"| {' | '.join([*cells, column('ablation'), rules])} |")
+        if id in ids:
+            print(f"| {' | '.join(row(lines, dataset))} |")
 
 
 def run(id: str, dataset: str | None, seeds: int) -> None:

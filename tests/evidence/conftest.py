@@ -22,3 +22,12 @@ def script(root: Path) -> Iterator[Callable[[str], ModuleType]]:
     sys.path[:0] = [str(root / "research"), str(root / "research" / "evidence")]
     yield importlib.import_module
     sys.path[:] = before
+
+
+@pytest.fixture(scope="session")
+def extension(root: Path) -> Iterator[Callable[[str], ModuleType]]:
+    """`extension("zoo_results")` is a module of docs/extensions, as the build imports it."""
+    before = sys.path.copy()
+    sys.path.insert(0, str(root / "docs" / "extensions"))
+    yield importlib.import_module
+    sys.path[:] = before

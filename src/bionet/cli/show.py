@@ -48,18 +48,21 @@ def _print_spec(console: Console, spec: zoo.RecipeSpec) -> None:
         table.add_row(name, getattr(spec, name))
     table.add_row("data", ", ".join(spec.datasets) or "its own")
     for band in spec.expected:
-        on = f" on {band.dataset}" if band.dataset else ""
-        source = f", from {band.study}" if band.study else ""
-        table.add_row(
-            "expected",
-            f"{band.metric}{on} {band.low:g} to {band.high:g}, {band.seeds} seeds{source}",
-        )
+        table.add_row("expected", _band(band))
     for margin in spec.margins:
         table.add_row(*_margin(margin))
     if spec.cost is not None:
         table.add_row("cost", _cost(spec.cost))
     table.add_row("code", spec.entry_point)
     print_table(console, table)
+
+
+def _band(band: zoo.Band) -> str:
+    on = f" on {band.dataset}" if band.dataset else ""
+    source = f", from {band.study}" if band.study else ""
+    run = "" if band.run_low is None else f"; one run {band.run_low:g} to {band.run_high:g}"
+    mean = f"mean of {band.seeds} seeds {band.low:g} to {band.high:g}"
+    return f"{band.metric}{on}: {mean}{run}{source}"
 
 
 def _margin(margin: zoo.Margin) -> tuple[str, str]:

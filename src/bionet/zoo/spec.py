@@ -75,7 +75,9 @@ class Reference:
 
 @dataclass(frozen=True)
 class Band:
-    """The range in which the mean of a held-out metric is expected to fall.
+    """The range in which the mean of a held-out metric over seeds is expected to fall.
+
+    One run spreads more than a mean of five: its own range is `run_low` to `run_high`.
 
     Args:
         metric: the name of the metric, such as "accuracy".
@@ -84,9 +86,12 @@ class Band:
         seeds: over how many seeds the range was measured.
         study: the script or the study that measured it.
         dataset: the data set that it holds for.
+        run_low: the lower end for one new run; None where nobody has worked it out.
+        run_high: the upper end for one new run.
 
     Raises:
-        ValueError: the ends are not finite or not in order, or there is no seed.
+        ValueError: the ends are not finite or not in order, one end of a run is given without the
+            other, or there is no seed.
     """
 
     metric: str
@@ -95,13 +100,13 @@ class Band:
     seeds: int
     study: str = ""
     dataset: str = ""
+    run_low: float | None = None
+    run_high: float | None = None
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
-            raise ValueError(
-                f"The band of {self.metric!r} needs two finite ends with low <= high; "
-                f"{self.low} and {self.high} came."
-            )
+        _need_ends(f"The band of {self.metric!r}", self.low, self.high)
+        if (self.run_low, self.run_high) != (None, None):
+            _need_ends(f"The band of {self.metric!r} for one run", self.run_low, self.run_high)
         if self.seeds < 1:
             raise ValueError(
                 f"The band of {self.metric!r} needs at least one seed; {self.seeds} came."
@@ -266,6 +271,12 @@ class RecipeSpec:
     def to_json(self) -> str:
         """The spec as JSON text."""
         return json.dumps(asdict(self), ensure_ascii=False)
+
+
+def _need_ends(where: str, low: float | None, high: float | None) -> None:
+    given = low is not None and high is not None
+    if not given or not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise ValueError(f"{where} needs two finite ends with low <= high; {low} and {high} came.")
 
 
 def _need_kebab(where: str, name: str, value: str) -> None:

@@ -2,7 +2,7 @@ import json
 
 
 def test_it_says_what_how_and_from_where(command, fake_zoo, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("COLUMNS", "120")
     code, out, err = command("show", "fake-local")
     assert (code, err) == (0, "")
     for words in (
@@ -37,14 +37,22 @@ def test_measured_numbers_are_shown(command, fake_zoo, monkeypatch):
     measured = replace(
         fake_zoo["fake-local"],
         id="fake-measured",
-        expected=(Band("accuracy", 0.9, 0.95, 5, "research/fake.py", "dust"),),
+        expected=(
+            Band("accuracy", 0.9, 0.95, 5, "research/fake.py", "dust", 0.85, 0.99),
+            Band("recall", 0.5, 0.6, 3),
+        ),
         margins=(Margin("chance", 0.4, "dust"), Margin("optimum", -0.02)),
         cost=Cost(2.5, "2 CPU cores", cold_seconds=9.0, peak_memory_mib=300),
     )
     fake_zoo.register(measured)
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("COLUMNS", "120")
     _, out, _ = command("show", "fake-measured")
-    assert "accuracy on dust 0.9 to 0.95, 5 seeds, from research/fake.py" in out
+    told = (
+        "accuracy on dust: mean of 5 seeds 0.9 to 0.95; one run 0.85 to 0.99, from research/fake.py"
+    )
+    assert told in out
+    assert "recall: mean of 3 seeds 0.5 to 0.6" in out
+    assert "0.6; one run" not in out
     assert "chance on dust by 0.4 at least" in out
     assert "optimum, at most 0.02 below it" in out
     assert "demo 2.5 s on 2 CPU cores, 9 s the first time, 300 MiB" in out

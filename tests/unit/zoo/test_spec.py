@@ -122,6 +122,14 @@ def test_references_are_checked():
 def test_bands_are_in_order(low, high):
     with pytest.raises(ValueError, match="'accuracy' needs two finite ends with low <= high"):
         Band("accuracy", low, high, 5)
+    with pytest.raises(ValueError, match="'accuracy' for one run needs two finite ends with low <"):
+        Band("accuracy", 0.5, 0.6, 5, run_low=low, run_high=high)
+
+
+def test_a_band_of_one_run_has_both_ends_or_none():
+    assert Band("accuracy", 0.5, 0.6, 5).run_low is None
+    with pytest.raises(ValueError, match="'accuracy' for one run needs two finite ends"):
+        Band("accuracy", 0.5, 0.6, 5, run_high=0.7)
 
 
 @pytest.mark.parametrize(("over", "least"), [("", 0.1), ("chance", float("nan"))])
