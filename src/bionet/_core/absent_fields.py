@@ -11,12 +11,13 @@ compiled for the one took the other. Here both learn that there is one mark in e
 from __future__ import annotations
 
 import copyreg
-from typing import Any
+from typing import Any, final
 
 import equinox as eqx
 import jax
 
 
+@final
 class _Probe(eqx.Module):
     """A module with a field that it does not hold."""
 

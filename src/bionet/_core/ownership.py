@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def is_unwritable(array: Any) -> bool:
-    """Whether no view of the array's memory can be written to, down to the array that owns it.
+    """Returns whether nobody can write to the memory, down to the array that owns it.
 
     A read-only view says nothing: the array under it may still be written to.
     """

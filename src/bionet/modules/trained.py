@@ -44,7 +44,7 @@ def partition_trained(model: PyTree) -> tuple[PyTree, PyTree]:
 
 
 def common_trained(one: PyTree, other: PyTree) -> bool:
-    """Whether both models train one array: as two models they would go on with a copy each."""
+    """Returns whether both models train one array, of which each would go on with a copy."""
     arrays = [{id(leaf) for leaf in jax.tree.leaves(model)} for model in (one, other)]
     if not arrays[0] & arrays[1]:  # Asking which of them learn takes a moment.
         return False
