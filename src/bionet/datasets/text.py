@@ -1,30 +1,27 @@
-"""Text as character ids: a play, a grammar that no window of characters solves, and floors.
+"""Text as character ids: a play, and a grammar that asks for a memory.
 
 A part holds windows of equal length, and its targets are the same windows one character later.
 Tiny Shakespeare is read from a file: its first 90 % is for training, its last 10 % is the test,
 and validation text is cut from the end of the training text. The grammar is drawn and needs no
 file: nested brackets of several kinds, with fillers behind each, so that the bracket to be
-closed is out of sight of bigrams and trigrams and has to be remembered.
-
-What counting reaches is the floor of every model here. Counted on the training text, unigrams,
-bigrams and trigrams need about 3.35, 2.51 and 2.19 nats per character of Tiny Shakespeare's test
-text, in windows of 128 characters.
+closed is out of sight of bigrams and trigrams. A count of four characters sees the last bracket,
+and one of more the brackets before it; `bionet.datasets.counts` says what they reach, which is the
+floor of every model here.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bionet._core.names import unknown
 from bionet.datasets.parts import Part, Parts
 from bionet.datasets.readers import decode_text
 from bionet.datasets.sources import Source, load_file
 from bionet.datasets.splits import checked_seed, whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from jaxtyping import Float, Int, Int32
 
 TINYSHAKESPEARE = Source(
@@ -44,9 +41,31 @@ LETTERS = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 BRACKETS = "([{<)]}>."
 """The characters of the grammar, in the order of their ids: opening, closing, filler."""
 
+CHARACTERS = {"grammar": len(BRACKETS), "tinyshakespeare": len(LETTERS)}
+"""How many different characters each text has."""
+
 _KINDS = 4
 _FILLER = 2 * _KINDS
 _DEEPEST = 3
+
+
+def read_text(dataset: str, seed: int, *, window: int, sequences: int) -> Parts:
+    """Takes one of the texts of `CHARACTERS`, in windows that each begin anew.
+
+    Args:
+        dataset: "tinyshakespeare", whose split is the same for all seeds, or "grammar".
+        seed: What the grammar is drawn from.
+        window: Characters per window.
+        sequences: How many windows of the grammar are for training.
+
+    Raises:
+        ValueError: Another text; the nearest name is told.
+    """
+    if dataset == "grammar":
+        return make_grammar(seed, window=window, train=sequences)
+    if dataset == "tinyshakespeare":
+        return tinyshakespeare(window=window)
+    raise ValueError(unknown("text", dataset, CHARACTERS))
 
 
 def tinyshakespeare(
@@ -149,7 +168,7 @@ def make_grammar(
         train=part(streams[0], train),
         validation=part(streams[1], validation) if validation else None,
         test=part(streams[2], test),
-        name="grammar",
+        name=f"grammar, windows of {window}",
     )
 
 
@@ -229,62 +248,3 @@ def windows(ids: Int32[np.ndarray, " n"], window: int) -> Part:
         )
     x, y = (ids[start : start + count * window].reshape(count, window) for start in (0, 1))
     return Part(x, y)
-
-
-class Floor(NamedTuple):
-    """What a rule without training reaches: nats per character, and the share it guesses."""
-
-    nats: float
-    accuracy: float
-
-
-def floor_of(
-    chances: Float[np.ndarray, "n time characters"], y: Int[np.ndarray, "n time"]
-) -> Floor:
-    """What a rule reaches that gives each next character these chances."""
-    of_truth = np.take_along_axis(chances, y[..., None], -1)
-    return Floor(float(-np.log(of_truth).mean()), float((chances.argmax(-1) == y).mean()))
-
-
-def counted_floors(parts: Parts, characters: int, orders: Sequence[int] = (1, 2, 3)) -> list[Floor]:
-    """What counting unigrams, bigrams, trigrams, ... on the training text reaches on the test text.
-
-    A count of n characters is smoothed by that of n - 1: `(count + 2 p) / (total + 2)`, with the
-    shorter count's chance p. At the beginning of a window, where fewer characters are known, the
-    shorter count answers, so that the rule sees what a model sees.
-
-    Args:
-        parts: The text.
-        characters: How many different ones there are.
-        orders: The lengths to count, in ascending order.
-
-    Returns:
-        A floor for each of `orders`.
-    """
-    (x, y), (seen, wanted) = parts.train, parts.test
-    chances = np.full((*seen.shape, characters), 1.0 / characters)
-    floors = {}
-    for order in range(1, max(orders) + 1):
-        if x.shape[1] < order - 1:  # No window knows so many characters.
-            floors[order] = floors[order - 1]
-            continue
-        before, asked = _contexts(x, order - 1, characters), _contexts(seen, order - 1, characters)
-        counts = np.zeros((characters ** (order - 1), characters))
-        np.add.at(counts, (before, y[:, -before.shape[1] :]), 1.0)
-        found = counts[asked]
-        places = slice(seen.shape[1] - asked.shape[1], None)
-        total = found.sum(-1, keepdims=True)
-        chances[:, places] = (found + 2 * chances[:, places]) / (total + 2)
-        floors[order] = floor_of(chances, wanted)
-    return [floors[order] for order in orders]
-
-
-def _contexts(
-    x: Int[np.ndarray, "n time"], length: int, characters: int
-) -> Int[np.ndarray, "n places"]:
-    """The last `length` characters as one number, at each place where so many are known."""
-    places = x.shape[1] - max(length - 1, 0)
-    context = np.zeros((len(x), places), np.int64)
-    for offset in range(length):
-        context = context * characters + x[:, offset : offset + places]
-    return context

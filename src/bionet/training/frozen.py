@@ -35,9 +35,10 @@ from bionet.training.evaluate import evaluate
 from bionet.training.fit import fit
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.problem import Problem
+from bionet.training.ridge import search_ridge, solve_ridge
+from bionet.training.softmax_readout import SoftmaxFit
 
 Hidden = Literal["dynamics", "feed-forward"]
-RIDGES = tuple(10.0**power for power in range(-2, 6))
 
 
 @final
@@ -112,19 +113,8 @@ class FrozenHidden(AbstractMethod):
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The network with the readout that the sums so far ask for."""
-        import scipy.linalg  # takes a while, and control runs alone need it
-
-        if not float(self.ridge) >= 0:
-            raise ValueError(f"FrozenHidden: ridge needs 0 or more, got {float(self.ridge)}.")
-        squares, products = (np.asarray(part, np.float64) for part in train_state.memory)
-        ridge = float(self.ridge) * np.eye(len(squares))
-        try:
-            weights = scipy.linalg.solve(squares + ridge, products, assume_a="pos")
-        except np.linalg.LinAlgError:
-            raise ValueError(
-                f"FrozenHidden: with ridge={float(self.ridge)} the readout has no single solution; "
-                "take a larger one."
-            ) from None
+        ridge = float(self.ridge)
+        weights = solve_ridge("FrozenHidden", train_state.memory, ridge, bias=False)
         return _with_readout(train_state.model, weights)
 
 
@@ -136,11 +126,14 @@ class FrozenControl:
     Attributes:
         model: with its readout.
         hidden: how the hidden layers answer: "dynamics" or "feed-forward", the better of the
-            two for an orchestrator; "features" for a model with a linear readout; "trained" where
-            the readout was not solved but trained by the recipe's own method.
+            two for an orchestrator; "features" for a model with a linear readout, or
+            "feed-forward" where it can be had without recurrence and does better so; "trained"
+            where the readout was not solved but trained by the recipe's own method.
         ridge: the penalty that validation chose; NaN for a readout that was trained.
         validation: its loss and metric on the validation split.
         test: the same on the test split; empty where there is none.
+        softmax: where targets are class numbers, the softmax readout on the same features that
+            the loss is of; the metric and the model are those of the ridge.
     """
 
     model: PyTree
@@ -148,6 +141,7 @@ class FrozenControl:
     ridge: float
     validation: dict[str, float]
     test: dict[str, float]
+    softmax: SoftmaxFit | None = None
 
 
 def frozen_control(
@@ -156,7 +150,7 @@ def frozen_control(
     *,
     steps: int,
     key: PRNGKeyArray,
-    ridges: Sequence[float] = RIDGES,
+    ridges: Sequence[float] | None = None,
     refit: AbstractBatches | None = None,
 ) -> FrozenControl:
     """The frozen-hidden control of a problem, at the width of its model.
@@ -169,27 +163,29 @@ def frozen_control(
         state: gives the sizes of the buffers.
         steps: the most steps in which the hidden layers settle.
         key: of the order of the batches, and of modules that use randomness.
-        ridges: the penalties to choose from.
+        ridges: the penalties to choose from; None is `bionet.training.ridge.RIDGES`, and beyond
+            either end of them by tens for as long as that is better on the validation split.
         refit: batches over which the chosen readout is solved once more, where the final
             run may learn from the validation split too.
 
     Raises:
         ValueError: no validation split, or a model without a linear readout.
     """
-    if len(ridges) == 0:
+    if ridges is not None and len(ridges) == 0:
         raise ValueError("frozen_control: ridges needs one penalty at least to choose from.")
-    examples = problem.validation
-    if examples is None:
+    if problem.validation is None:
         raise ValueError("frozen_control: needs a validation split to choose the ridge on.")
     found: list[FrozenControl] = []
     for hidden in get_args(Hidden):
         method = FrozenHidden(state, steps=steps, hidden=hidden)
         gathered = _gathered(problem, method, key)
-        for ridge in ridges:
-            tuned = eqx.tree_at(lambda m: m.ridge, method, jnp.asarray(ridge, jnp.float32))
-            model = tuned.finish(gathered)
-            scores = evaluate(problem, model, examples, key)
-            found.append(FrozenControl(model, hidden, ridge, scores, {}))
+
+        def solve(ridge: float, method=method, gathered=gathered) -> PyTree:
+            ridge_array = jnp.asarray(ridge, jnp.float32)
+            return eqx.tree_at(lambda m: m.ridge, method, ridge_array).finish(gathered)
+
+        solved = search_ridge(problem, solve, key, ridges)
+        found.append(FrozenControl(solved.model, hidden, solved.ridge, solved.validation, {}))
     best = max(found, key=lambda control: control.validation[problem.metric_name])
     if refit is not None:
         hidden: Hidden = "dynamics" if best.hidden == "dynamics" else "feed-forward"

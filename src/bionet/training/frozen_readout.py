@@ -3,40 +3,47 @@
 `bionet.training.frozen` does this for orchestrators, whose readout can be found. Another model
 says by a `LinearReadout` what its readout listens to and how solved weights are put into it. The
 sums over the training batches are gathered once and solved exactly, with a bias that carries no
-penalty, so there is no rate to tune.
+penalty, so there is no rate to tune. A readout that answers at each step of a sequence is solved
+over all steps: each counts as an example, and no feature is kept once it is in the sums.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import ClassVar, NamedTuple, final
+from typing import ClassVar, Literal, NamedTuple, final
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from bionet.training.evaluate import evaluate
 from bionet.training.fit import fit
-from bionet.training.frozen import RIDGES, FrozenControl
+from bionet.training.frozen import FrozenControl, Hidden
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.problem import Problem
+from bionet.training.ridge import search_ridge, solve_ridge
+from bionet.training.softmax_readout import fit_softmax
 
 
 class LinearReadout(NamedTuple):
     """Where a model's linear readout is.
 
     Attributes:
-        features: `(model, x, key) -> (n, d)`, what the readout listens to.
+        features: `(model, x, key) -> (n, d)`, what the readout listens to, or `(n, time, d)` where
+            it answers at each step.
         solved: `(model, W, b) -> model` with the readout `features @ W + b`, for `W` of shape
             (d, outputs) and `b` of shape (outputs,).
         widths: `model -> (d, outputs)`.
+        without_recurrence: `model -> model`, the same without what its hidden units tell each
+            other; None where there is nothing to leave out. The control is the better of the two.
     """
 
-    features: Callable[[PyTree, Array, PRNGKeyArray], Float[Array, "n d"]]
+    features: Callable[[PyTree, Array, PRNGKeyArray], Float[Array, "n *time d"]]
     solved: Callable[[PyTree, Array, Array], PyTree]
     widths: Callable[[PyTree], tuple[int, int]]
+    without_recurrence: Callable[[PyTree], PyTree] | None = None
 
 
 @final
@@ -79,6 +86,9 @@ class FrozenReadout(AbstractMethod):
     ) -> tuple[TrainState, dict[str, Array]]:
         """Adds a batch (inputs, targets) to the sums; no weight moves.
 
+        Targets are a row of numbers per example, or per step of it, or class numbers, which count
+        as rows of zeros with a one.
+
         Returns:
             The next state, and the root mean square of the features.
         """
@@ -86,26 +96,15 @@ class FrozenReadout(AbstractMethod):
         model, (squares, products) = train_state.model, train_state.memory
         seen = self.readout.features(model, x, key)
         feature_size = jnp.sqrt(jnp.mean(seen**2))
+        seen = seen.reshape(-1, seen.shape[-1])
         seen = jnp.concatenate([seen, jnp.ones((len(seen), 1))], axis=-1)
-        sums = (squares + seen.T @ seen, products + seen.T @ y)
+        sums = (squares + seen.T @ seen, products + seen.T @ _rows(y, products.shape[1]))
         return TrainState(model, sums, train_state.step + 1), {"feature_size": feature_size}
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The model with the readout that the sums so far ask for."""
-        import scipy.linalg  # takes a while, and control runs alone need it
-
         ridge = float(self.ridge)
-        if not ridge >= 0:
-            raise ValueError(f"FrozenReadout: ridge needs 0 or more, got {ridge}.")
-        squares, products = (np.asarray(part, np.float64) for part in train_state.memory)
-        penalty = np.diag([ridge] * (len(squares) - 1) + [0.0])
-        try:
-            weights = scipy.linalg.solve(squares + penalty, products, assume_a="sym")
-        except np.linalg.LinAlgError:
-            raise ValueError(
-                f"FrozenReadout: with ridge={ridge} the readout has no single solution; take a "
-                "larger one."
-            ) from None
+        weights = solve_ridge("FrozenReadout", train_state.memory, ridge, bias=True)
         W, b = (jnp.asarray(part, jnp.float32) for part in (weights[:-1], weights[-1]))
         return self.readout.solved(train_state.model, W, b)
 
@@ -115,34 +114,84 @@ def frozen_readout_control(
     readout: LinearReadout,
     *,
     key: PRNGKeyArray,
-    ridges: Sequence[float] = RIDGES,
+    ridges: Sequence[float] | None = None,
 ) -> FrozenControl:
     """The control of a model whose hidden layers stay at their random start.
+
+    Where targets are class numbers, the metric is that of the ridge, and the loss that of a softmax
+    readout on the same features, see `bionet.training.softmax_readout`.
 
     Args:
         problem: with the untrained model, and a validation split.
         readout: where its readout is.
         key: of the order of the batches, and of models that use randomness.
-        ridges: the penalties to choose from, on the validation split.
+        ridges: the penalties to choose from, on the validation split; None is
+            `bionet.training.ridge.RIDGES`, and beyond either end of them by tens for as long as
+            that is better.
 
     Raises:
         ValueError: no validation split, or no penalty to choose from.
     """
-    examples = problem.validation
-    if examples is None or len(ridges) == 0:
+    if problem.validation is None or (ridges is not None and len(ridges) == 0):
         raise ValueError(
             "frozen_readout_control: needs a validation split and one penalty at least to choose "
             "the ridge on."
         )
+    models: dict[Hidden | Literal["features"], PyTree] = {"features": problem.model}
+    if readout.without_recurrence is not None:
+        models["feed-forward"] = readout.without_recurrence(problem.model)
+    found = [
+        _solve_hidden(replace(problem, model=model), readout, hidden, key, ridges)
+        for hidden, model in models.items()
+    ]
+    best = max(found, key=lambda control: control.validation[problem.metric_name])
+    if problem.test is not None:
+        best = replace(best, test=evaluate(problem, best.model, problem.test, key))
+    if not jnp.issubdtype(problem.validation.y.dtype, jnp.integer):
+        return best
+    return _with_softmax_loss(replace(problem, model=models[best.hidden]), readout, best, key)
+
+
+def _solve_hidden(
+    problem: Problem,
+    readout: LinearReadout,
+    hidden: Hidden | Literal["features"],
+    key: PRNGKeyArray,
+    ridges: Sequence[float] | None,
+) -> FrozenControl:
+    """The best ridge readout on the features of one frozen model."""
     method = FrozenReadout(readout)
     untested = replace(problem, validation=None, test=None)
     gathered = fit(untested, method, epochs=1, key=key, progress=False).train_state
-    found: list[FrozenControl] = []
-    for ridge in ridges:
-        model = FrozenReadout(readout, ridge=ridge).finish(gathered)
-        scores = evaluate(problem, model, examples, key)
-        found.append(FrozenControl(model, "features", ridge, scores, {}))
-    best = max(found, key=lambda control: control.validation[problem.metric_name])
-    if problem.test is None:
-        return best
-    return replace(best, test=evaluate(problem, best.model, problem.test, key))
+
+    def solve(ridge: float) -> PyTree:
+        return FrozenReadout(readout, ridge=ridge).finish(gathered)
+
+    solved = search_ridge(problem, solve, key, ridges)
+    return FrozenControl(solved.model, hidden, solved.ridge, solved.validation, {})
+
+
+def _with_softmax_loss(
+    problem: Problem, readout: LinearReadout, control: FrozenControl, key: PRNGKeyArray
+) -> FrozenControl:
+    """The control with the loss of a softmax readout in place of the ridge's.
+
+    The softmax readout's own metric stands beside that of the ridge, as "softmax accuracy" say.
+    """
+    softmax = fit_softmax(problem, readout, key=key)
+
+    def beside(ridge: dict[str, float], scores: dict[str, float]) -> dict[str, float]:
+        named = {f"softmax {problem.metric_name}": scores[problem.metric_name]}
+        return ridge | {"loss": scores["loss"]} | named
+
+    validation, test = beside(control.validation, softmax.validation), control.test
+    if problem.test is not None:
+        test = beside(test, evaluate(problem, softmax.model, problem.test, key))
+    return replace(control, validation=validation, test=test, softmax=softmax)
+
+
+def _rows(y: Array, outputs: int) -> Float[Array, "rows outputs"]:
+    """Targets as a row of numbers each."""
+    if jnp.issubdtype(y.dtype, jnp.integer):
+        return jax.nn.one_hot(y.reshape(-1), outputs)
+    return y.reshape(-1, outputs)

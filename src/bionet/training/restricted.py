@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import equinox as eqx
 import jax
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from bionet.modules.trained import trained_mask
-from bionet.training.method import AbstractMethod
+from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.problem import Predict, Problem
 
 
@@ -83,6 +83,16 @@ def inside(
     Raises:
         ValueError: a method that looks at no loss.
     """
+    model = Restricted(problem.model, part)
+    return replace(problem, model=model, predict=OnWhole(problem.predict)), on_whole(method)
+
+
+def on_whole(method: AbstractMethod) -> AbstractMethod:
+    """The method for a `Restricted` model: its loss is of what the whole answers.
+
+    Raises:
+        ValueError: a method that looks at no loss.
+    """
     if not hasattr(method, "objective"):
         raise ValueError(
             f"inside: needs a method that looks at a loss, got {type(method).__name__}. Freeze the "
@@ -90,6 +100,48 @@ def inside(
         )
     where = lambda one: one.objective.predict  # noqa: E731
     before = where(method)
-    method = eqx.tree_at(where, method, OnWhole(before), is_leaf=lambda node: node is before)
-    model = Restricted(problem.model, part)
-    return replace(problem, model=model, predict=OnWhole(problem.predict)), method
+    return eqx.tree_at(where, method, OnWhole(before), is_leaf=lambda node: node is before)
+
+
+@final
+class TrainedReadout(AbstractMethod):
+    """Leaves a model at its random start but for one part, which another method trains.
+
+    It is the frozen control where no readout can be solved, since nothing says what it should
+    answer (a policy).
+
+    Args:
+        method: trains the part; it has to hold an `objective`, as all that look at a loss do.
+        part: a function from the model to the nodes that may learn, the readout as a rule.
+
+    Raises:
+        ValueError: a method that looks at no loss.
+    """
+
+    spec: ClassVar[MethodSpec] = MethodSpec(
+        name="frozen-trained",
+        family="control",
+        summary="Leave the model at its random start and train its readout by another method.",
+        needs=("a method that looks at a loss, and a part of the model that it may train",),
+    )
+
+    method: AbstractMethod
+    part: Callable[[PyTree], Any] = eqx.field(static=True)
+
+    def __init__(self, method: AbstractMethod, part: Callable[[PyTree], Any]) -> None:
+        self.method, self.part = on_whole(method), part
+
+    def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
+        """What the other method begins with, for the restricted model."""
+        return self.method.init(Restricted(model, self.part), key)
+
+    def step(
+        self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray
+    ) -> tuple[TrainState, dict[str, Array]]:
+        """A step of the other method."""
+        return self.method.step(train_state, batch, key)
+
+    def finish(self, train_state: TrainState) -> PyTree:
+        """The whole model, with the part as it is trained."""
+        model = self.method.finish(train_state)
+        return model.whole if isinstance(model, Restricted) else model

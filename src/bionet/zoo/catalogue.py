@@ -275,13 +275,27 @@ _SPECS = (
         method="lowrank-es",
         architecture="gru",
         family="zeroth-order",
-        summary="A gated recurrent network learns a text by low-rank evolution.",
+        summary="A gated recurrent network learns short windows of text by low-rank evolution.",
         entry_point="bionet.zoo.recipes.language_es:RECIPE",
         references=(
             SARKAR_2025,
             CHO_2014,
         ),
         datasets=("grammar", "tinyshakespeare"),
+    ),
+    RecipeSpec(
+        id="language-es-v2",
+        application="language",
+        method="lowrank-es",
+        architecture="gru",
+        family="zeroth-order",
+        summary="The same by evolution in the windows of language-s5, 64 characters long.",
+        entry_point="bionet.zoo.recipes.language_es:RECIPE_V2",
+        references=(
+            SARKAR_2025,
+            CHO_2014,
+        ),
+        datasets=("grammar",),
     ),
     RecipeSpec(
         id="speech-rsnn",

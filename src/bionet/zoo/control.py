@@ -1,9 +1,10 @@
 """The frozen control of a recipe: which one its model takes, and how it is told of.
 
 An orchestrator's control is the better of its frozen hidden layers with and without their
-dynamics. Any other model with a linear readout has that readout solved. Where nothing can be
-solved, for there are no targets (a policy) or too many (a language), the recipe's own method
-trains the readout alone, for as long as it trains the network.
+dynamics. Any other model with a linear readout has that readout solved, over all steps where it
+answers at each, and without recurrence too where the model can be had so. Where nothing can be
+solved, for there are no targets (a policy), the recipe's own method trains the readout alone, for
+as long as it trains the network. A recipe whose network has no hidden layer (a memory) has none.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from bionet.training.frozen import FrozenControl, frozen_control
 from bionet.training.frozen_readout import frozen_readout_control
 from bionet.training.method import AbstractMethod
 from bionet.training.problem import Problem
-from bionet.training.restricted import Restricted, inside
+from bionet.training.restricted import TrainedReadout
 from bionet.zoo.result import Result
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def control_of(
         metrics=found.test,
         seconds=time.perf_counter() - began,
         metric=recipe.metric,
-        details={"control": _told(found)},
+        details={"control": _told(found, recipe.metric)},
         model=found.model,
     )
 
@@ -62,16 +63,14 @@ def _trained(
     epochs: int,
     key: PRNGKeyArray,
 ) -> FrozenControl:
-    restricted, method = inside(problem, method, readout)
-    fitted = fit(restricted, method, epochs=epochs, key=key, progress=False)
-    model = fitted.model.whole if isinstance(fitted.model, Restricted) else fitted.model
-    validation = (
-        {} if problem.validation is None else evaluate(problem, model, problem.validation, key)
-    )
-    return FrozenControl(model, "trained", float("nan"), validation, fitted.test)
+    method = TrainedReadout(method, readout)
+    fitted = fit(problem, method, epochs=epochs, key=key, progress=False)
+    examples = problem.validation
+    validation = {} if examples is None else evaluate(problem, fitted.model, examples, key)
+    return FrozenControl(fitted.model, "trained", float("nan"), validation, fitted.test)
 
 
-def _told(control: FrozenControl) -> str:
+def _told(control: FrozenControl, metric: str) -> str:
     if control.hidden == "trained":
         return "hidden layers frozen, readout trained by the same method for as long"
     how = {
@@ -79,4 +78,12 @@ def _told(control: FrozenControl) -> str:
         "feed-forward": "hidden layer frozen, without recurrence",
         "features": "hidden layers frozen",
     }[control.hidden]
-    return f"{how}; ridge readout, penalty {control.ridge:g} chosen on validation data"
+    solved = f"{how}; ridge readout, penalty {control.ridge:g} chosen on validation data"
+    if control.softmax is None:
+        return solved
+    softmax = control.softmax
+    return (
+        f"{solved}, which the {metric} is of; the loss is that of a softmax readout on the same "
+        f"features, L-BFGS on {softmax.targets:,} targets, penalty {softmax.penalty:g} chosen "
+        f"likewise, whose own {metric} is {control.test[f'softmax {metric}']:.1%}"
+    )

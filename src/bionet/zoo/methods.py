@@ -30,6 +30,7 @@ from bionet.training.lowrank_es import LowRankES
 from bionet.training.method import AbstractMethod
 from bionet.training.objective import Objective
 from bionet.training.random_search import RandomSearch
+from bionet.training.restricted import TrainedReadout
 from bionet.training.storage import Rule, Storage
 from bionet.training.surrogate import SurrogateGradient
 from bionet.training.two_phase import TwoPhase
@@ -51,6 +52,7 @@ class Task:
         state: the sizes of the network's buffers; None for a model that has none.
         steps: in how many steps its network settles; None where nothing settles.
         linear: where its linear readout is; None where it has none.
+        readout: the nodes that its frozen control trains where nothing can be solved, or None.
         own: the recipe's own method.
     """
 
@@ -60,6 +62,7 @@ class Task:
     steps: int | None
     linear: LinearReadout | None
     own: AbstractMethod
+    readout: Callable[[Any], Any] | None = None
 
     def settling(self, method: str) -> tuple[SequentialState, int]:
         """The sizes of the buffers and the steps to settle.
@@ -128,7 +131,7 @@ class Feedback(Descent):
 class Ridge:
     """Options of the frozen control as a method."""
 
-    ridge: float = 100.0  # penalty on the readout weights
+    ridge: float = 100.0  # penalty on the readout weights; nothing to a readout that is trained
 
 
 @dataclass(frozen=True)
@@ -231,8 +234,15 @@ def _error_phase(task: Task, o: Settling) -> ErrorPhase:
 def _frozen(task: Task, o: Ridge) -> AbstractMethod:
     if task.linear is not None:
         return FrozenReadout(task.linear, ridge=o.ridge)
-    state, steps = task.settling("frozen")
-    return FrozenHidden(state, steps=steps, ridge=o.ridge)
+    if task.state is not None and task.steps is not None:
+        return FrozenHidden(task.state, steps=task.steps, ridge=o.ridge)
+    if task.readout is not None:
+        return TrainedReadout(task.own, task.readout)
+    raise ValueError(
+        f"The method 'frozen' needs a hidden layer to freeze and a readout to solve or train, but "
+        f"recipe {task.recipe!r} has no frozen control: all weights of its network are what is to "
+        "be learned. Its baselines say what can be had without training them."
+    )
 
 
 def _evolution(task: Task, o: Strategy) -> Evolution:

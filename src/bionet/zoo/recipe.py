@@ -209,7 +209,9 @@ class Recipe(Generic[C]):
         if self.switched is None:
             return self.own_method()
         parts = (self.predictor, self.objective, self.sizes, self.control_steps, self.linear)
-        return _switched_once(self.switched, self.id, self.config, self.trainer, *parts)
+        return _switched_once(
+            self.switched, self.id, self.config, self.trainer, self.readout, *parts
+        )
 
     def own_method(self) -> AbstractMethod:
         """The method of the recipe itself, whichever is switched on."""
@@ -370,13 +372,14 @@ def _switched_once(
     id: str,
     config: Any,
     trainer: Callable[[Any], AbstractMethod],
+    readout: Callable[[Any], Any] | None,
     predictor: Callable[[Any], Any],
     objective: Callable[[Any], Any],
     *maybe: Callable[[Any], Any] | None,
 ) -> AbstractMethod:
     state, steps, linear = (None if make is None else make(config) for make in maybe)
     loss = Objective(predictor(config), objective(config))
-    return switch.make(Task(id, loss, state, steps, linear, _made_once(trainer, config)))
+    return switch.make(Task(id, loss, state, steps, linear, _made_once(trainer, config), readout))
 
 
 def _seed_keys(seed: int) -> tuple[PRNGKeyArray, PRNGKeyArray]:

@@ -1,25 +1,23 @@
-"""Text comes in windows one character apart, and counting gets as far as it should."""
+"""Text comes in windows one character apart."""
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bionet.datasets import DataError, Part, Parts
+from bionet.datasets import DataError
+from bionet.datasets.counts import counted_floors
 from bionet.datasets.readers import decode_text
 from bionet.datasets.sources import VARIABLE
 from bionet.datasets.text import (
     BRACKETS,
     LETTERS,
-    counted_floors,
     encoded,
-    floor_of,
-    grammar_optimum,
     make_grammar,
+    read_text,
     tinyshakespeare,
     windows,
 )
@@ -74,32 +72,19 @@ def test_a_seed_gives_one_grammar_and_each_part_its_own() -> None:
         make_grammar(0, fillers=-1)
 
 
-def test_the_optimum_gives_true_chances_and_is_above_counting() -> None:
-    task = make_grammar(0)
-    chances = grammar_optimum(task.test.x)
-    np.testing.assert_allclose(chances.sum(-1), 1.0)
-    best = floor_of(chances, task.test.y)
-    # No bracket has more than two things to hesitate between, so the optimum is finite.
-    assert math.isfinite(best.nats)
-    unigram, bigram, trigram = counted_floors(task, len(BRACKETS))
-    assert unigram.nats > bigram.nats > trigram.nats > best.nats + 0.2
-    assert trigram.accuracy < best.accuracy - 0.1
-
-
-def test_floors_of_a_text_worked_by_hand() -> None:
-    # abab...: a follows b always. Bigrams know it, up to their smoothing; unigrams are at half.
-    ids = np.arange(401, dtype=np.int32) % 2
-    part = windows(ids, 20)
-    unigram, bigram = counted_floors(Parts(part, None, part, "turns"), 2, (1, 2))
-    assert unigram.nats == pytest.approx(math.log(2), abs=1e-6)
-    assert bigram.accuracy == 1.0
-    assert bigram.nats == pytest.approx(-math.log(201 / 202), abs=1e-9)
-
-
-def test_a_trigram_sees_no_further_than_its_window() -> None:
-    part = Part(np.zeros((3, 1), np.int32), np.ones((3, 1), np.int32))
-    bigram, trigram = counted_floors(Parts(part, None, part, "short"), 2, (2, 3))
-    assert bigram == trigram
+def test_a_text_is_read_by_its_name() -> None:
+    task, same = (
+        read_text("grammar", 3, window=10, sequences=7),
+        make_grammar(3, window=10, train=7),
+    )
+    np.testing.assert_array_equal(task.train.x, same.train.x)
+    # The window is part of the name, so that two tasks of the one grammar are told apart.
+    assert (task.name, make_grammar(0, window=32).name) == (
+        "grammar, windows of 10",
+        "grammar, windows of 32",
+    )
+    with pytest.raises(ValueError, match=re.escape("No text is named 'gramar'. Did you mean")):
+        read_text("gramar", 0, window=10, sequences=7)
 
 
 def test_shakespeare_is_cut_in_order_and_has_known_floors(real_data: Path) -> None:

@@ -17,7 +17,7 @@ characters that are guessed right.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import equinox as eqx
 import jax
@@ -26,21 +26,13 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from bionet.datasets import Parts
-from bionet.datasets.text import (
-    BRACKETS,
-    LETTERS,
-    counted_floors,
-    floor_of,
-    grammar_optimum,
-    make_grammar,
-    tinyshakespeare,
-)
+from bionet.datasets.counts import language_floors
+from bionet.datasets.text import CHARACTERS, read_text
 from bionet.modules.cells import Synapses
+from bionet.training.frozen_readout import LinearReadout
 from bionet.training.lowrank_es import LowRankES
 from bionet.training.objective import Objective
 from bionet.zoo.recipe import Recipe
-
-CHARACTERS = {"grammar": len(BRACKETS), "tinyshakespeare": len(LETTERS)}
 
 
 @dataclass(frozen=True)
@@ -61,6 +53,8 @@ class Config:
     epochs: int = 4  # passes over the training windows
 
 
+# The data of language-s5: windows of 64, and as many of them.
+WIDE = Config(window=64, sequences=1024)
 PRESETS = {
     "tinyshakespeare": {
         "units": 64,
@@ -78,9 +72,7 @@ TRAINING_TEXT = {"tinyshakespeare": 953_854}
 
 def data(config: Config, seed: int) -> Parts:
     """The text, whose split is the same for all seeds, or the grammar, drawn from the seed."""
-    if config.dataset == "grammar":
-        return make_grammar(seed, window=config.window, train=config.sequences)
-    return tinyshakespeare(window=config.window)
+    return read_text(config.dataset, seed, window=config.window, sequences=config.sequences)
 
 
 def synthetic(
@@ -97,13 +89,7 @@ def synthetic(
 
 def baselines(config: Config, parts: Parts) -> dict[str, float]:
     """The share that counting guesses of the test text, and of the grammar the optimum."""
-    floors = counted_floors(parts, CHARACTERS[config.dataset])
-    names = ("most frequent character", "bigram", "trigram")
-    found = {name: floor.accuracy for name, floor in zip(names, floors, strict=True)}
-    if config.dataset == "grammar":
-        best = floor_of(grammar_optimum(parts.test.x), parts.test.y)
-        found["who knows the grammar (optimum)"] = best.accuracy
-    return found
+    return language_floors(config.dataset, parts)
 
 
 # Model: characters -> gated recurrent units -> a score per character.
@@ -128,8 +114,8 @@ class Reader(eqx.Module):
         self.readout = Synapses(n, characters, out)
         self.recurrent = config.recurrent
 
-    def __call__(self, ids: Int[Array, "n time"]) -> Float[Array, "n time characters"]:
-        """A score for each character as the next one."""
+    def units(self, ids: Int[Array, "n time"]) -> Float[Array, "time n units"]:
+        """The gated units, at each place of a window."""
         seen = jax.nn.one_hot(ids.T, len(self.embedding)) @ self.embedding + self.bias
 
         def step(
@@ -144,7 +130,11 @@ class Reader(eqx.Module):
             return memory, memory
 
         blank = jnp.zeros((len(ids), len(self.J)))
-        return jnp.swapaxes(self.readout(jax.lax.scan(step, blank, seen)[1])[0], 0, 1)
+        return jax.lax.scan(step, blank, seen)[1]
+
+    def __call__(self, ids: Int[Array, "n time"]) -> Float[Array, "n time characters"]:
+        """A score for each character as the next one."""
+        return jnp.swapaxes(self.readout(self.units(ids))[0], 0, 1)
 
 
 def network(config: Config, key: PRNGKeyArray) -> Reader:
@@ -159,7 +149,7 @@ def predict(
     return model(x)
 
 
-# Objective and method.
+# Objective, method and control.
 
 
 def nats(outputs: Float[Array, "n time characters"], y: Int[Array, "n time"]) -> Float[Array, ""]:
@@ -189,19 +179,33 @@ def trainer(config: Config) -> LowRankES:
     )
 
 
-RECIPE = Recipe(
-    id="language-es",
-    defaults=Config(),
-    presets=PRESETS,
-    data=data,
-    network=network,
-    trainer=trainer,
-    predictor=lambda config: predict,
-    objective=lambda config: nats,
-    score=guessed,
-    synthetic=synthetic,
-    baselines=baselines,
-    readout=lambda model: model.readout,
-    ablation={"recurrent": False},
-    ablated="the memory from character to character",
-)
+def _heard(
+    model: Reader, x: Int[Array, "n time"], key: PRNGKeyArray
+) -> Float[Array, "n time units"]:
+    """What the readout listens to."""
+    return jnp.swapaxes(model.units(x), 0, 1)
+
+
+def _solved(model: Reader, W: Float[Array, "d k"], b: Float[Array, " k"]) -> Reader:
+    return eqx.tree_at(lambda m: (m.readout.W, m.readout.bias), model, (W, b))
+
+
+# Without its memory the frozen network would see one character, as the bigram does.
+LINEAR = LinearReadout(_heard, _solved, lambda model: model.readout.W.shape)
+
+# What both recipes are made of; they differ in their numbers alone.
+SHARED: dict[str, Any] = {
+    "data": data,
+    "network": network,
+    "trainer": trainer,
+    "predictor": lambda config: predict,
+    "objective": lambda config: nats,
+    "score": guessed,
+    "synthetic": synthetic,
+    "baselines": baselines,
+    "linear": lambda config: LINEAR,
+    "ablation": {"recurrent": False},
+    "ablated": "the memory from character to character",
+}
+RECIPE_V2 = Recipe(id="language-es-v2", defaults=WIDE, **SHARED)
+RECIPE = Recipe(id="language-es", defaults=Config(), presets=PRESETS, **SHARED)

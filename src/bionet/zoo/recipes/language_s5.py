@@ -26,22 +26,14 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from bionet.datasets import Parts
-from bionet.datasets.text import (
-    BRACKETS,
-    LETTERS,
-    counted_floors,
-    floor_of,
-    grammar_optimum,
-    make_grammar,
-    tinyshakespeare,
-)
+from bionet.datasets.counts import language_floors
+from bionet.datasets.text import CHARACTERS, read_text
 from bionet.modules.over_time import over_time
 from bionet.modules.state_space import S5
+from bionet.training.frozen_readout import LinearReadout
 from bionet.training.gradient import Gradient
 from bionet.training.objective import Objective
 from bionet.zoo.recipe import Recipe
-
-CHARACTERS = {"grammar": len(BRACKETS), "tinyshakespeare": len(LETTERS)}
 
 
 @dataclass(frozen=True)
@@ -81,9 +73,7 @@ TRAINING_TEXT = {"tinyshakespeare": 953_854}
 
 def data(config: Config, seed: int) -> Parts:
     """The text, whose split is the same for all seeds, or the grammar, drawn from the seed."""
-    if config.dataset == "grammar":
-        return make_grammar(seed, window=config.window, train=config.sequences)
-    return tinyshakespeare(window=config.window)
+    return read_text(config.dataset, seed, window=config.window, sequences=config.sequences)
 
 
 def synthetic(
@@ -100,13 +90,7 @@ def synthetic(
 
 def baselines(config: Config, parts: Parts) -> dict[str, float]:
     """The share that counting guesses of the test text, and of the grammar the optimum."""
-    floors = counted_floors(parts, CHARACTERS[config.dataset])
-    names = ("most frequent character", "bigram", "trigram")
-    found = {name: floor.accuracy for name, floor in zip(names, floors, strict=True)}
-    if config.dataset == "grammar":
-        best = floor_of(grammar_optimum(parts.test.x), parts.test.y)
-        found["who knows the grammar (optimum)"] = best.accuracy
-    return found
+    return language_floors(config.dataset, parts)
 
 
 # Model: characters -> [state-space layer, gate] of each block -> a score per character.
@@ -155,12 +139,16 @@ class Reader(eqx.Module):
         self.norm = eqx.nn.LayerNorm(config.units)
         self.readout = eqx.nn.Linear(config.units, characters, key=last)
 
-    def __call__(self, ids: Int[Array, "n time"]) -> Float[Array, "n time characters"]:
-        """A score for each character as the next one."""
+    def units(self, ids: Int[Array, "n time"]) -> Float[Array, "time n units"]:
+        """What the readout listens to, at each place of a window."""
         xs = self.embedding[ids.T]
         for block in self.blocks:
             xs = block(xs)
-        return jnp.swapaxes(per_character(self.readout, per_character(self.norm, xs)), 0, 1)
+        return per_character(self.norm, xs)
+
+    def __call__(self, ids: Int[Array, "n time"]) -> Float[Array, "n time characters"]:
+        """A score for each character as the next one."""
+        return jnp.swapaxes(per_character(self.readout, self.units(ids)), 0, 1)
 
 
 def per_character(
@@ -182,7 +170,7 @@ def predict(
     return model(x)
 
 
-# Objective and method.
+# Objective, method and control.
 
 
 def nats(outputs: Float[Array, "n time characters"], y: Int[Array, "n time"]) -> Float[Array, ""]:
@@ -209,6 +197,20 @@ def trainer(config: Config) -> Gradient:
     return Gradient(Objective(predict, nats), optimizer)
 
 
+def _heard(
+    model: Reader, x: Int[Array, "n time"], key: PRNGKeyArray
+) -> Float[Array, "n time units"]:
+    """What the readout listens to."""
+    return jnp.swapaxes(model.units(x), 0, 1)
+
+
+def _solved(model: Reader, W: Float[Array, "d k"], b: Float[Array, " k"]) -> Reader:
+    return eqx.tree_at(lambda m: (m.readout.weight, m.readout.bias), model, (W.T, b))
+
+
+# Without its memory the frozen network would see one character, as the bigram does.
+LINEAR = LinearReadout(_heard, _solved, lambda model: model.readout.weight.shape[::-1])
+
 RECIPE = Recipe(
     id="language-s5",
     defaults=Config(),
@@ -221,7 +223,7 @@ RECIPE = Recipe(
     score=guessed,
     synthetic=synthetic,
     baselines=baselines,
-    readout=lambda model: model.readout,
+    linear=lambda config: LINEAR,
     ablation={"memory": False},
     ablated="the state-space layers",
 )

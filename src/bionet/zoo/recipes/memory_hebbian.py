@@ -25,7 +25,9 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from bionet._core.grids import search_grid
 from bionet.datasets import Part, Parts
+from bionet.datasets.floors import PENALTIES
 from bionet.modules.recurrent import RecurrentDiscrete
 from bionet.training.storage import Recall, Rule, Storage, recalled, wrong_bits
 from bionet.zoo.recipe import Recipe
@@ -80,23 +82,45 @@ def synthetic(
 
 
 def baselines(config: Config, parts: Parts) -> dict[str, float]:
-    """The cue as it is, Hebb's couplings, and the optimum, on the test cues."""
+    """The cue as it is, Hebb's couplings, solved ones, and the optimum, on the test cues."""
     (cues, wanted), stored = parts.test, parts.train.y
-    couplings = stored.T @ stored / config.units
-    np.fill_diagonal(couplings, 0.0)
-    activity = cues
-    for _ in range(config.steps):
-        activity = np.where(activity @ couplings >= 0, 1.0, -1.0)
-    nearest = stored[np.argmax(cues @ stored.T, axis=1)]
+    hebbian = stored.T @ stored / config.units
+    np.fill_diagonal(hebbian, 0.0)
     answers = {
         "cue as it is": cues,
-        "Hebb's rule": activity,
-        "nearest stored pattern (optimum)": nearest,
+        "Hebb's rule": _recall(hebbian, cues, config.steps),
+        "couplings solved by ridge": _recall(_solved(config, parts), cues, config.steps),
+        "nearest stored pattern (optimum)": stored[np.argmax(cues @ stored.T, axis=1)],
     }
-    return {
-        name: float(recalled(jnp.asarray(answer), jnp.asarray(wanted)))
-        for name, answer in answers.items()
-    }
+    return {name: _share(answer, wanted) for name, answer in answers.items()}
+
+
+def _recall(couplings: np.ndarray, cues: np.ndarray, steps: int) -> np.ndarray:
+    activity = cues
+    for _ in range(steps):
+        activity = np.where(activity @ couplings >= 0, 1.0, -1.0)
+    return activity
+
+
+def _share(answer: np.ndarray, wanted: np.ndarray) -> float:
+    return float(recalled(jnp.asarray(answer), jnp.asarray(wanted)))
+
+
+def _solved(config: Config, parts: Parts) -> np.ndarray:
+    """Each unit regressed on all the others, at once; the penalty is chosen on validation cues."""
+    stored = parts.train.y.astype(np.float64)
+
+    def solve(penalty: float) -> np.ndarray:
+        inverse = np.linalg.inv(stored.T @ stored + penalty * np.eye(config.units))
+        couplings = -inverse / np.diag(inverse)
+        np.fill_diagonal(couplings, 0.0)
+        return couplings
+
+    def score(penalty: float) -> float:
+        cues, wanted = parts.validation or parts.train
+        return _share(_recall(solve(penalty), cues, config.steps), wanted)
+
+    return solve(search_grid(score, PENALTIES, beyond=10.0)[0])
 
 
 # Model, objective and method.

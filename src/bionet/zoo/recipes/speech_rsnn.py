@@ -26,6 +26,7 @@ import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bionet.datasets import Splits, nearest_class_mean
+from bionet.datasets.floors import nearest_neighbour, ridge_on_inputs
 from bionet.datasets.speech import fsdd, spike_counts, synthetic_digits
 from bionet.modules.cells import CellChain, Synapses
 from bionet.modules.over_time import over_time
@@ -98,14 +99,18 @@ def synthetic(
 
 
 def baselines(config: Config, splits: Splits) -> dict[str, float]:
-    """Chance, and the nearest class mean of spike counts and of the spikes themselves."""
+    """Chance, the nearest class mean of spike counts, and rules that read the spikes themselves."""
     train, test = splits.train, splits.test
-    seen = {"spike counts": map(spike_counts, (train, test)), "spikes": (train, test)}
-    found = {"chance": 1.0 / CLASSES}
-    for name, (learned, asked) in seen.items():
-        answers = nearest_class_mean(learned, asked.x)
-        found[f"nearest class mean of {name}"] = float(np.mean(answers == asked.y))
-    return found
+    answers = {
+        "nearest class mean of spike counts": nearest_class_mean(
+            spike_counts(train), spike_counts(test).x
+        ),
+        "nearest class mean of spikes": nearest_class_mean(train, test.x),
+        "nearest neighbour of spikes": nearest_neighbour(train, test.x),
+        "ridge on the spikes": ridge_on_inputs(splits),
+    }
+    shares = {name: float(np.mean(answer == test.y)) for name, answer in answers.items()}
+    return {"chance": 1.0 / CLASSES, **shares}
 
 
 # Model: spikes -> recurrent adaptive units -> mean spikes -> a score per class.
@@ -180,7 +185,14 @@ def _solved(model: Listener, W: Float[Array, "d k"], b: Float[Array, " k"]) -> L
     return eqx.tree_at(lambda m: (m.readout.W, m.readout.bias), model, (W, b))
 
 
-LINEAR = LinearReadout(_heard, _solved, lambda model: model.readout.W.shape)
+def _deaf(model: Listener) -> Listener:
+    """The model whose units do not hear each other."""
+    if not isinstance(model.hidden, RecurrentSpiking):
+        return model
+    return eqx.tree_at(lambda m: m.hidden.J, model, jnp.zeros_like(model.hidden.J))
+
+
+LINEAR = LinearReadout(_heard, _solved, lambda model: model.readout.W.shape, _deaf)
 
 RECIPE = Recipe(
     id="speech-rsnn",
