@@ -58,6 +58,7 @@ SPACE: dict[str, dict[str, float]] = {
         "sigma": 0.05,
     },
     "classification-rsnn": {"learning_rate": 5e-3, "slope": 2.0},
+    "classification-rsnn-v2": {"learning_rate": 3e-3, "slope": 10.0},
     # Its learning rate and slope are those of classification-rsnn, whose gradient it corrects.
     "classification-rsnn-hybrid": {"lam": 0.2, "sigma": 0.02},
     "language-s5": {"learning_rate": 1e-2},
