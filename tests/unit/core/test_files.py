@@ -48,3 +48,10 @@ def test_a_directory_that_can_not_be_made_is_an_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="Not a directory"):
         check_writable(tmp_path / "file" / "run")
+
+
+def test_home_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert write_whole("~/a/text.txt", "here") == tmp_path / "a" / "text.txt"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
