@@ -134,7 +134,8 @@ class _Walk:
             named = {str(_label(key)): part for key, part in value.items()}
             yield from self._container(name, value, {key: named[key] for key in sorted(named)})
         elif isinstance(value, tuple) and hasattr(value, "_fields"):
-            yield from self._named(name, value._asdict())
+            parts = dict(zip(getattr(value, "_fields"), value, strict=True))  # noqa: B009
+            yield from self._named(name, parts)
         elif isinstance(value, (list, tuple)):
             parts = {f"[{place}]": part for place, part in enumerate(value)}
             yield from self._container(name, value, parts)

@@ -38,8 +38,11 @@ def write_whole(path: str | Path, content: str | bytes) -> Path:
 
 
 def write_with(path: str | Path, put: Callable[[Path], None]) -> Path:
-    """Lets `put` write a temporary file with the suffix of `path`, then renames it to `path`."""
-    target = Path(path)
+    """Lets `put` write a temporary file with the suffix of `path`, then renames it to `path`.
+
+    `~` is the user's home, and missing directories are made.
+    """
+    target = Path(path).expanduser()
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
     try:

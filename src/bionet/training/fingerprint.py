@@ -1,9 +1,10 @@
 """The fingerprint of a run: what has to be the same for a checkpoint to belong to it.
 
 It is kept in the checkpoint beside the arrays, part by part and line by line, so that a refusal
-can name what differs. The number of epochs is not in it: a run may be made longer. Versions are
-kept beside it and are told, not refused. Where they differ, the code of functions is not compared
-and neither is what only one of the two has, since another Optax has other functions inside.
+can name what differs. The number of epochs is not in it, for a run may be made longer; nor are the
+devices that share a batch, for a run may move. Versions are kept beside it and are told, not
+refused. Where they differ, the code of functions is not compared and neither is what only one of
+the two has, since another Optax has other functions inside.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from bionet._core.contents import CODE, condense, contents
+from bionet.training.devices import ShardedBatches
 from bionet.training.method import AbstractMethod
 from bionet.training.problem import Problem
 
@@ -43,7 +45,8 @@ def fingerprint(problem: Problem, method: AbstractMethod, key: PRNGKeyArray) -> 
         method: its type, leaves, static fields and the functions of its optimiser.
         key: of the run.
     """
-    data = {"train": problem.train, "validation": problem.validation, "test": problem.test}
+    train = problem.train.batches if isinstance(problem.train, ShardedBatches) else problem.train
+    data = {"train": train, "validation": problem.validation, "test": problem.test}
     asked = ("predict", "loss", "metric", "metric_name")
     found = {
         "settings": contents(dict(problem.settings)),
@@ -53,7 +56,11 @@ def fingerprint(problem: Problem, method: AbstractMethod, key: PRNGKeyArray) -> 
         "objective": contents({name: getattr(problem, name) for name in asked}),
         "generator": {"name": generator(key)},
     }
-    return {part: condense(lines, LINES) for part, lines in found.items()}
+    return {part: condense(_without_devices(lines), LINES) for part, lines in found.items()}
+
+
+def _without_devices(lines: Mapping[str, str]) -> dict[str, str]:
+    return {name: lines[name] for name in lines if "mesh" not in name.split(".")}
 
 
 def generator(key: PRNGKeyArray) -> str:

@@ -83,3 +83,10 @@ def test_a_tilde_is_the_home_of_the_user(tmp_path, monkeypatch):
     assert own_path("~/a") == tmp_path / "a"
     with pytest.raises(ValueError, match="begins with a home that is not there"):
         own_path("~nobody-of-that-name/a")
+
+
+def test_home_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert write_whole("~/a/text.txt", "here") == tmp_path / "a" / "text.txt"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]

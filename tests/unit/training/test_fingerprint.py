@@ -13,6 +13,7 @@ import pytest
 from bionet.training import fingerprint as module
 from bionet.training.batches import ArrayBatches, Examples, GeneratedBatches
 from bionet.training.checkpoints import CheckpointError, Checkpoints
+from bionet.training.devices import ShardedBatches, batch_mesh
 from bionet.training.fingerprint import difference, fingerprint, versions_told
 from bionet.training.fit import fit
 from bionet.training.gradient import Gradient
@@ -159,6 +160,11 @@ class TestSameRun:
             fingerprint(problem, method, make(3)) for make in (jax.random.PRNGKey, jax.random.key)
         )
         assert raw == new
+
+    def test_the_devices_of_a_run_are_not_in_it(self, problem):
+        method = descent(problem, optax.sgd(0.1))
+        shared = replace(problem, train=ShardedBatches(problem.train, batch_mesh()))
+        assert fingerprint(shared, method, KEY) == fingerprint(problem, method, KEY)
 
     def test_it_is_json(self, problem):
         found = fingerprint(problem, descent(problem, optax.adam(1e-3)), KEY)
