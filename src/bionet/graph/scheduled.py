@@ -48,7 +48,10 @@ class Scheduled:
         A slot that does not run is shown the messages of another step, see `fill_in`. Some of
         them may not be there yet.
         """
-        sender, seq = self.inputs[receiver][name].sender.name, self.shown[receiver].windows[name].seq
+        sender, seq = (
+            self.inputs[receiver][name].sender.name,
+            self.shown[receiver].windows[name].seq,
+        )
         if sender not in self.tables:
             return np.full_like(seq, BLANK)
         before = read_after(receiver, sender, self.supervisor, self._before, self.tables)
