@@ -2,8 +2,9 @@
 
     python .ci/floors.py > .venv-floors/constraints.txt
 
-The lower bounds of `pyproject.toml` become pins, the runtime's and those of the extra `data`;
-all else has the version of `constraints.txt`. So no version is written down twice.
+The lower bounds of `pyproject.toml` become pins, the runtime's and those of the extra `data`. All
+else has the version of `constraints.txt`, or the newest one before it that goes with the pins.
+So no version is written down twice, and what is released tomorrow changes nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def main() -> None:
     bounds = project["dependencies"] + project["optional-dependencies"]["data"]
     floors = {package(bound): bound.replace(">=", "==") for bound in bounds}
     pins = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line]
-    others = [pin for pin in pins if package(pin) not in floors]
+    others = [pin.replace("==", "<=") for pin in pins if package(pin) not in floors]
     print("\n".join([*floors.values(), *others]))
 
 

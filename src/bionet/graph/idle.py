@@ -13,18 +13,22 @@ Where it is known outside of a program that a slot does not run, its step is not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple, final
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jaxtyping import Array, Bool, PyTree
 
+from bionet._core.leaves import is_key
 from bionet.graph.base import StepState
+from bionet.graph.gate import gated
 from bionet.graph.node import BaseNode
+
+Leaves = list[Any]
+Taken = Callable[[Leaves, Leaves], Leaves]
 
 
 class Made(NamedTuple):
@@ -70,7 +74,7 @@ class Step:
         closed, shapes, rest = self._jaxpr(given, (structure, *map(jax.typeof, leaves)))
         jaxpr, consts = closed.jaxpr, list(closed.consts)
 
-        def taken(consts: Sequence[Any], leaves: Sequence[Array]) -> list[Array]:
+        def taken(consts: Leaves, leaves: Leaves) -> Leaves:
             return jaxpr_as_fun(ClosedJaxpr(jaxpr, list(consts)))(*leaves)
 
         effects = self._node.effects
@@ -79,7 +83,7 @@ class Step:
             alone = _alone(self._node.name, run)
             made = jax.lax.cond(alone, taken, lambda *_: nothing, consts, leaves)
         else:
-            made = _without_gradients(run, taken, consts, leaves)
+            made = _without_gradients(run, taken, consts, given)
         return eqx.combine(jax.tree.unflatten(jax.tree.structure(shapes), made), rest)
 
     def _jaxpr(self, given: StepState, key: Any) -> tuple[ClosedJaxpr, PyTree, PyTree]:
@@ -92,36 +96,24 @@ class Step:
 
 
 def _without_gradients(
-    run: Bool[Array, ""],
-    taken: Callable[[Sequence[Any], Sequence[Array]], list[Array]],
-    consts: Sequence[Any],
-    leaves: Sequence[Array],
-) -> list[Array]:
+    run: Bool[Array, ""], taken: Taken, consts: Leaves, given: StepState
+) -> Leaves:
     """What is made, with no way back for gradients where the slot does not run."""
-    shut = [_shut(run, leaf) for leaf in leaves]
-    made = taken([_shut(run, leaf) for leaf in consts], shut)
-    # What a step hands on as it was is not its work; who compares finds the same thing again.
-    before = {id(new): old for new, old in zip(shut, leaves, strict=True)}
+    rest, held = given.replace(params=None), (given.params, consts)
+    (seen, others), (fixed, static) = (eqx.partition(tree, _is_traced) for tree in (rest, held))
+    old, shapes = jax.tree.flatten((seen, fixed))
+    new = jax.tree.unflatten(
+        shapes, jax.tree.leaves(gated(run, *map(jax.tree.leaves, (seen, fixed))))
+    )
+    rest, (params, consts) = eqx.combine(new, (others, static))
+    made = taken(consts, jax.tree.leaves(eqx.filter(rest.replace(params=params), eqx.is_array)))
+    # What a step hands on as it was given is not its work, and is not chosen between.
+    before = {id(b): a for a, b in zip(old, jax.tree.leaves(new), strict=True)}
     return [before.get(id(leaf), leaf) for leaf in made]
 
 
-def _shut(run: Bool[Array, ""], leaf: Any) -> Any:
-    """The leaf, whose gradient is 0 where the slot does not run; only tracers have one."""
-    if not (isinstance(leaf, jax.core.Tracer) and jnp.issubdtype(leaf.dtype, jnp.inexact)):
-        return leaf
-    return _gated(run, leaf)
-
-
-@jax.custom_jvp
-def _gated(run: Bool[Array, ""], leaf: Array) -> Array:
-    """The leaf as it is: without gradients this costs nothing."""
-    return leaf
-
-
-@_gated.defjvp
-def _gated_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
-    (run, leaf), (_, tangent) = primals, tangents
-    return leaf, jnp.where(run, tangent, jnp.zeros_like(tangent))
+def _is_traced(leaf: Any) -> bool:
+    return isinstance(leaf, jax.core.Tracer) and not is_key(leaf)
 
 
 def _alone(name: str, run: Bool[Array, ""]) -> Bool[Array, ""]:
