@@ -33,7 +33,6 @@ POSITIVE: Final = {
 """Fields that need more than 0, and what they are."""
 
 AT_LEAST_ZERO: Final = {
-    "epochs": "how many passes there are",
     **dict.fromkeys(("warmup", "clamped", "free", "steps", "pause"), "a number of steps"),
     **dict.fromkeys(("depth", "blocks"), "a number of layers"),
     "validation": "how many examples are held out",
@@ -112,20 +111,21 @@ def _fits(kind: Any, value: Any) -> bool:
 def _check_numbers(owner: str, name: str, value: Any) -> None:
     for number in value if isinstance(value, tuple) else (value,):
         if not isinstance(number, bool) and isinstance(number, Real):
-            _check_number(f"In {owner}: `{name}` must be", name, number)
+            told = f"In {owner}: `{name}` must be"
+            if isinstance(number, Integral) and abs(int(number)) > LARGEST:
+                raise ValueError(f"{told} a number of 32 bits, got {number}.")
+            _check_range(told, name, float(number))
 
 
-def _check_number(told: str, name: str, number: Any) -> None:
-    if isinstance(number, Integral) and not -LARGEST <= int(number) <= LARGEST:
-        raise ValueError(f"{told} a number of 32 bits, got {number}.")
+def _check_range(told: str, name: str, number: float) -> None:
     if not math.isfinite(number):
-        raise ValueError(f"{told} a finite number, got {number}.")
+        raise ValueError(f"{told} a finite number, got {number:g}.")
     if name in POSITIVE and number <= 0:
-        raise ValueError(f"{told} > 0, got {number}. It is {POSITIVE[name]}.")
-    if name in SHARES and not 0 <= number <= 1:
-        raise ValueError(f"{told} from 0 to 1, got {number}. It is a share.")
+        raise ValueError(f"{told} > 0, got {number:g}. It is {POSITIVE[name]}.")
+    if name in SHARES and (number < 0 or number > 1):
+        raise ValueError(f"{told} from 0 to 1, got {number:g}. It is a share.")
     if number < 0 and (meaning := _at_least_zero(name)):
-        raise ValueError(f"{told} >= 0, got {number}. It is {meaning}.")
+        raise ValueError(f"{told} >= 0, got {number:g}. It is {meaning}.")
 
 
 def _at_least_zero(name: str) -> str:

@@ -18,8 +18,8 @@ STUDIES = Path(__file__).parents[3] / "research" / "studies"
 @pytest.mark.parametrize(
     ("field", "value", "told"),
     [
-        ("learning_rate", -1.0, "must be > 0, got -1.0. It is the size of a step."),
-        ("learning_rate", 0.0, "must be > 0, got 0.0. It is the size of a step."),
+        ("learning_rate", -1.0, "must be > 0, got -1. It is the size of a step."),
+        ("learning_rate", 0.0, "must be > 0, got 0. It is the size of a step."),
         ("learning_rate", math.nan, "must be a finite number, got nan."),
         ("learning_rate", "much", "needs a value of type float, got 'much'."),
         ("hidden", 0, "must be > 0, got 0. It is a number of units."),
@@ -27,9 +27,8 @@ STUDIES = Path(__file__).parents[3] / "research" / "studies"
         ("hidden", True, "needs a value of type int, got True."),
         ("hidden", 10**400, "must be a number of 32 bits, got 1000"),
         ("batch_size", 0, "must be > 0, got 0. It is how many examples a step sees."),
-        ("epochs", -1, "must be >= 0, got -1. It is how many passes there are."),
         ("flip", 1.5, "must be from 0 to 1, got 1.5. It is a share."),
-        ("strength_forward", -1.0, "must be >= 0, got -1.0. It is a scale."),
+        ("strength_forward", -1.0, "must be >= 0, got -1. It is a scale."),
         ("threshold_in", math.inf, "must be a finite number, got inf."),
     ],
 )
