@@ -94,7 +94,7 @@ def _answers(
         before: SequentialState, _: None
     ) -> tuple[SequentialState, tuple[Array, Bool[Array, ""]]]:
         answer = network.predict(before, check=False)[0].readout
-        after, _ = network.step_inference(before, rng=None)
+        after = network.step_inference(before, rng=None)[0]
         same = [(after[i] == before[i]).all() for i in network.lmap.rows()[:-1]]
         return after, (answer, jnp.stack([jnp.asarray(True), *same]).all())
 

@@ -12,6 +12,7 @@ import functools
 import re
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import optax
 from equinox import filter_eval_shape
@@ -78,16 +79,11 @@ def asked_for(
     Raises:
         ValueError: it needs what the method does not give; it is named.
     """
-    refusals = []
-    for count in range(len(LOSS) + 1):
-        refusal = _refusal(optimizer, learning, LOSS[:count])
-        if refusal is None:
-            break
-        refusals.append(refusal)
-    else:
-        count = len(LOSS) + 1
-    if count <= len(gives):
-        return LOSS[:count]
+    leaves, structure = jax.tree.flatten(learning)
+    shapes = tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves)
+    refusals = _refusals(optimizer, structure, shapes)
+    if len(refusals) <= len(gives):
+        return LOSS[: len(refusals)]
     raise _unmet(owner, refusals, gives)
 
 
@@ -119,14 +115,31 @@ def note(memory: PyTree, value: Array) -> PyTree:
 def _noting(owner: str, optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
     """One object for each optimiser, because new functions are compiled anew."""
 
-    def init(learning: PyTree) -> Noted:
-        return Noted(optimizer.init(learning), jnp.zeros(()))
+    def init(params: PyTree) -> Noted:
+        return Noted(optimizer.init(params), jnp.zeros(()))
 
-    def update(gradient: PyTree, memory: Noted, learning: PyTree) -> tuple[PyTree, Noted]:
-        found, inner = updated(owner, optimizer, gradient, memory.inner, learning, memory.value)
-        return found, memory._replace(inner=inner)
+    def update(updates: PyTree, state: Any, params: PyTree = None) -> tuple[PyTree, Noted]:
+        found, inner = updated(owner, optimizer, updates, state.inner, params, state.value)
+        return found, state._replace(inner=inner)
 
     return optax.GradientTransformation(init, update)
+
+
+@functools.lru_cache(maxsize=128)
+def _refusals(
+    optimizer: optax.GradientTransformation,
+    structure: jax.tree_util.PyTreeDef,
+    shapes: tuple[jax.ShapeDtypeStruct, ...],
+) -> list[TypeError]:
+    """The optimiser's errors if it is given nothing, then one thing more, until there is none."""
+    learning = jax.tree.unflatten(structure, shapes)
+    refusals = []
+    for count in range(len(LOSS) + 1):
+        refusal = _refusal(optimizer, learning, LOSS[:count])
+        if refusal is None:
+            break
+        refusals.append(refusal.with_traceback(None))
+    return refusals
 
 
 def _refusal(

@@ -239,7 +239,7 @@ class TestRefusals:
         sentence = (
             "labels need to be -1 or +1, but others came; turn 0 / 1 into -1 / +1 by 2 * y - 1"
         )
-        with pytest.raises(RuntimeError, match=re.escape(sentence)):
+        with pytest.raises(ValueError, match=re.escape(sentence)):
             fit(replace(problem, train=train), two_phase, epochs=1, key=KEY)
 
 
