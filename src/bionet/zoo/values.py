@@ -1,9 +1,10 @@
 """Values that no config and no options of a method can mean, refused before anything is trained.
 
 The type of a field is its annotation. Its range goes by its name, since the names mean the same in
-every recipe and method: a `sigma` is a standard deviation, a `flip` a share. What a field takes
-beyond that, its config or the method says. Zeros that take a part out of a network (a feedback
-without strength, a rate of 0 for one of the layers) stay allowed.
+every recipe and method: a `learning_rate` is the size of a step, a `flip` a share. What a field
+takes beyond that, its config says, or the method, which refuses its own `sigma`, `lam` or
+`population`. Zeros that take a part out of a network (a feedback without strength, a rate of 0 for
+one of the layers) stay allowed.
 """
 
 from __future__ import annotations
@@ -18,25 +19,23 @@ from typing import Any, Final, Literal, Union
 
 POSITIVE: Final = {
     "learning_rate": "the size of a step",
-    "sigma": "a standard deviation",
     "slope": "how steeply a surrogate falls off",
     "gain": "a factor, or a steepness",
     "clip": "the longest that a pseudo-gradient may be",
     "dt": "the seconds of a step",
     "batch_size": "how many examples a step sees",
-    **dict.fromkeys(("hidden", "units", "classes", "channels", "dim"), "a number of units"),
-    **dict.fromkeys(("population", "pairs", "num_samples"), "how many are judged per step"),
-    **dict.fromkeys(("samples", "sequences", "starts", "episodes"), "how many there are"),
-    **dict.fromkeys(("schedules", "patterns", "cues", "spikes", "poles"), "how many there are"),
-    **dict.fromkeys(("chunk", "rank", "motif", "window", "answer", "fan_in"), "a count"),
+    **dict.fromkeys(("hidden", "units", "channels"), "a number of units"),
+    **dict.fromkeys(("samples", "sequences", "starts", "schedules"), "how many there are"),
+    **dict.fromkeys(("patterns", "cues", "spikes"), "how many there are"),
+    **dict.fromkeys(("motif", "window", "answer"), "a length"),
 }
 """Fields that need more than 0, and what they are."""
 
 AT_LEAST_ZERO: Final = {
-    **dict.fromkeys(("warmup", "clamped", "free", "steps", "pause"), "a number of steps"),
+    **dict.fromkeys(("steps", "pause"), "a number of steps"),
     **dict.fromkeys(("depth", "blocks"), "a number of layers"),
     "validation": "how many examples are held out",
-    **dict.fromkeys(("lam", "ridge", "delay", "taking", "jitter", "spread"), "a size"),
+    **dict.fromkeys(("jitter", "spread"), "a size"),
     **dict.fromkeys(("decay_in", "decay_recurrent", "decay_out"), "a share of a weight"),
 }
 """Fields that need 0 or more, and what they are; so do all rates and strengths."""

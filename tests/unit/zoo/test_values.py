@@ -43,13 +43,11 @@ def test_a_field_of_a_recipe(field, value, told):
     [
         ("backprop", {"learning_rate": -1e-3}, "`learning_rate` must be > 0"),
         ("backprop", {"gain": 0.0}, "`gain` must be > 0"),
-        ("es", {"sigma": 0.0}, "`sigma` must be > 0"),
-        ("lowrank-es", {"rank": 0}, "`rank` must be > 0"),
-        ("local-es", {"lam": -0.1}, "`lam` must be >= 0"),
+        ("es", {"sigma": math.nan}, "`sigma` must be a finite number"),
+        ("lowrank-es", {"rank": 1.5}, "`rank` needs a value of type int"),
         ("local-es", {"normalize": 1}, "`normalize` needs a value of type bool"),
         ("dfa", {"strength": -1.0}, "`strength` must be >= 0"),
         ("surrogate", {"slope": 0.0}, "`slope` must be > 0"),
-        ("two-phase", {"free": -1}, "`free` must be >= 0"),
         ("frozen", {"ridge": math.inf}, "`ridge` must be a finite number"),
         ("storage", {"rule": "hebbb"}, "`rule` needs a value of type Literal"),
     ],
@@ -67,6 +65,13 @@ def test_a_rate_of_zero_freezes_a_layer_but_not_all_of_them():
         recipe.replace(rate_in=0.0, rate_recurrent=0.0, rate_out=0.0)
     with pytest.raises(ValueError, match="`rate_out` must be >= 0, got -0.1. It is a rate"):
         recipe.replace(rate_out=-0.1)
+
+
+@pytest.mark.parametrize("id", ["prototypes-es", "control-lif-es", "prototypes-hybrid"])
+@pytest.mark.parametrize("sigma", [0.0, -1.0])
+def test_a_sigma_is_refused_by_the_method_before_it_trains(id, sigma):
+    with pytest.raises(ValueError, match="sigma needs to be above 0 and finite, got"):
+        zoo.get(id).replace(sigma=sigma).method()
 
 
 def test_parts_are_taken_out_by_zeros():
