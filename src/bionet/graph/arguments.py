@@ -6,8 +6,6 @@ import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import networkx as nx
-
 from bionet._core.names import unknown
 from bionet.graph.base import ComputationGraph, InputState
 from bionet.graph.node import BaseNode, Connection
@@ -44,9 +42,9 @@ def check_names(where: str, names: Iterable[str], nodes: Mapping[str, BaseNode])
 
 
 def check_recorded(
-    graphs: ComputationGraph, nodes: Mapping[str, BaseNode], supervisor: str
+    graphs: ComputationGraph, nodes: Mapping[str, BaseNode], supervisor: str, prune: bool
 ) -> None:
-    """Fails unless the graphs are of these nodes and connections, and reach the supervisor."""
+    """Fails unless the graphs are of these nodes and connections, and somebody has to run."""
     check_names("Graph: graphs_raw", graphs.vertices, nodes)
     for name in nodes:
         if name not in graphs.vertices:
@@ -65,13 +63,11 @@ def check_recorded(
                 f"{connections.get(key)!r} in the nodes; connect what was recorded, or add what "
                 "was not by augment_graphs."
             )
-    wiring = nx.DiGraph((sender, receiver) for (receiver, _), sender in connections.items())
-    if len(nodes) > 1 and not set(
-        wiring.predecessors(supervisor) if supervisor in wiring else ()
-    ) - {supervisor}:
+    heard = {connection.sender.name for connection in nodes[supervisor].inputs.values()}
+    if prune and len(nodes) > 1 and not heard - {supervisor}:
         raise ValueError(
             f"Graph: the supervisor {supervisor!r} hears nobody, so that nobody would have to run; "
-            "connect it to a sender."
+            "connect it to a sender, or give prune=False, which runs all nodes."
         )
 
 

@@ -246,8 +246,10 @@ class TrainableDelay(AbstractDelay):
         share = jnp.where(on_line, (-delay - sent[left]) / jnp.where(gap > 0, gap, 1.0), 0.0)
 
         def between(data: Array) -> Array:
-            mixed = data[left] + share.astype(data.dtype) * (data[right] - data[left])
-            return mixed.astype(data.dtype)
+            # Off the line nothing of the other end is seen, be it infinite.
+            end = jnp.where(on_line, data[right], data[left])
+            mixed = data[left] + share.astype(data.dtype) * (end - data[left])
+            return jnp.where(on_line, mixed, data[left]).astype(data.dtype)
 
         return jax.tree.map(between, inputs.data)
 

@@ -71,8 +71,8 @@ class Graph:
     Raises:
         TypeError: things of the wrong kind.
         ValueError: nodes and graphs that do not fit together, steps that wait for one another,
-            a supervisor that hears nobody or takes no step, names that no node has, a buffer
-            that is too small.
+            a supervisor that takes no step, or hears nobody while `prune` is true, names that no
+            node has, a buffer that is too small.
 
     Example:
         ```python
@@ -128,7 +128,7 @@ class Graph:
         # A later `connect` is for graphs to come.
         self._inputs = {name: dict(node.inputs) for name, node in self.nodes.items()}
         self._raw = stack_graphs(graphs_raw)
-        check_recorded(self._raw, self.nodes, self.supervisor)
+        check_recorded(self._raw, self.nodes, self.supervisor, prune)
         if loop := find_loop(self._raw):
             raise ValueError(said_loop("Graph: graphs_raw", loop, self._raw))
         clock("checked the graphs")

@@ -61,6 +61,14 @@ class BaseNode(abc.ABC):
             when it ends, and the next one waits for that.
         phase: when the first tick is, in seconds.
 
+    Attributes:
+        effects: whether a step has an effect besides what it returns, such as a callback or a
+            print. Such a step is run under `jax.lax.cond`, so that the effect takes place once
+            for each step of the schedule. None finds that out from what JAX knows of the step;
+            True is for what it does not know, such as a `pure_callback` that must not be called
+            in vain; False is for effects that may also take place where the node does not run,
+            on inputs that mean nothing. See `bionet.graph.idle`.
+
     Raises:
         TypeError: a name that is no string, a rate or a phase that is no number.
         ValueError: an empty name, a rate that is not above 0 or is faster than time is counted,
