@@ -35,6 +35,7 @@ QUICK = {
     "speech-rsnn": {"samples": 200},
     "classification-rsnn": {"samples": 200},
     "classification-rsnn-hybrid": {"samples": 200},
+    "classification-rsnn-v2": {"samples": 200},
     "control-async-es": {"starts": 16, "schedules": 4},
     "control-cartpole-es": {"starts": 32},
     "control-lif-es": {"starts": 64},

@@ -21,6 +21,7 @@ The loss is the mean softmax cross-entropy of the readout.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +67,7 @@ class Config:
     hidden: int = 128  # spiking units
     leak: float = 0.8  # share of its voltage that a unit keeps per step
     recurrent: bool = True  # whether the units hear each other
-    slope: float = 10.0  # of the surrogate derivative
+    slope: float = 5.0  # of the surrogate derivative
     clip: float = 1.0  # longest pseudo-gradient; a longer one is cut down to it
     learning_rate: float = 3e-3  # of Adam at the start; it falls to zero along a cosine
     batch_size: int = 50  # samples per step
@@ -107,43 +108,40 @@ def synthetic(
     return spikes[label] * there, 2.0 * jax.nn.one_hot(label, CLASSES) - 1.0
 
 
-# What can be had by one line. More neighbours or wider shifts do not help: research/studies/
-# recipe-tuning says what was tried.
+# What can be had without a network. Kernels, coincidences of spikes and time warping are not
+# better; research/studies/recipe-tuning/motif_rules.py has what was tried.
 
 
 def baselines(config: Config, splits: Splits) -> dict[str, float]:
-    """Chance, and rules that count, add up or compare the rasters, on the test samples."""
-    counts, bins, smooth = (_seen(splits, how) for how in (_counted, _binned, _smoothed))
+    """Chance, and rules that count spikes, add them up or compare rasters, on the test samples."""
+    counts, smooth = _read(splits, _count), _read(splits, _smooth)
+    near = functools.partial(shifted_neighbours, neighbours=min(50, config.samples), reach=2)
     answers = {
         "spike count": nearest_class_mean(counts.train, counts.test.x),
-        "ridge on spikes in bins": ridge_on_inputs(bins),
+        "ridge on spikes in ten bins": ridge_on_inputs(_read(splits, _bin)),
         "nearest neighbour": nearest_neighbour(splits.train, splits.test.x),
-        "50 neighbours, smoothed and shifted": shifted_neighbours(
-            smooth.train, smooth.test.x, neighbours=min(50, len(smooth.train)), reach=2
-        ),
+        "50 neighbours, smoothed and shifted": near(smooth.train, smooth.test.x),
     }
     shares = {name: float(np.mean(answer == splits.test.y)) for name, answer in answers.items()}
     return {"chance": 1 / CLASSES, **shares}
 
 
-def _seen(splits: Splits, how: Any) -> Splits:
-    parts = [splits.train, splits.validation, splits.test]
-    seen = [None if part is None else Split(how(part.x), part.y) for part in parts]
-    return Splits(*seen, name=splits.name, num_classes=splits.num_classes)
+def _read(splits: Splits, how: Callable[[np.ndarray], np.ndarray]) -> Splits:
+    parts = (splits.train, splits.validation, splits.test)
+    read = (None if part is None else Split(how(part.x), part.y) for part in parts)
+    return Splits(*read, name=splits.name, num_classes=splits.num_classes)
 
 
-def _counted(x: np.ndarray) -> np.ndarray:
+def _count(x: np.ndarray) -> np.ndarray:
     return x.sum(1)
 
 
-def _binned(x: np.ndarray) -> np.ndarray:
-    """The counts in ten bins of time."""
+def _bin(x: np.ndarray) -> np.ndarray:
     return np.stack([part.sum(1) for part in np.array_split(x, 10, axis=1)], 1)
 
 
-def _smoothed(x: np.ndarray) -> np.ndarray:
-    """Every second step of the raster, smoothed."""
-    return smooth_in_time(x, 1.5)[:, ::2]
+def _smooth(x: np.ndarray) -> np.ndarray:
+    return smooth_in_time(x, 1.5)[:, ::2]  # every second step is enough
 
 
 # Model: spikes -> recurrent spiking units -> a leaky readout, averaged over time.
@@ -226,8 +224,12 @@ def linear(config: Config) -> LinearReadout:
     def deaf(model: HaikuModel) -> HaikuModel:
         return eqx.tree_at(lambda m: m.params["~"]["among"], model, replace_fn=jnp.zeros_like)
 
-    widths = lambda model: model.params["readout"]["w"].shape  # noqa: E731
-    return LinearReadout(features, solved, widths, deaf if config.recurrent else None)
+    return LinearReadout(
+        features,
+        solved,
+        lambda model: model.params["readout"]["w"].shape,
+        deaf if config.recurrent else None,
+    )
 
 
 RECIPE = Recipe(
