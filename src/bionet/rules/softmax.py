@@ -17,24 +17,27 @@ from jaxtyping import Array, ArrayLike, Float
 
 from bionet._core.products import Operands, product
 from bionet.rules.perceptron import Reduction, batch_divisor, check_dense, gated
-from bionet.rules.targets import class_chances, unit_signs
+from bionet.rules.targets import as_signs, class_chances, refuse_zero_one
 
 
 def softmax_error(
     y: Float[Array, "n k"], y_hat: Float[Array, "n k"], inverse_temperature: ArrayLike = 1.0
 ) -> Float[Array, "n k"]:
-    """What each class lacks: its target chance less `softmax(inverse_temperature * y_hat)`.
+    """What each class lacks: `(y + 1) / 2 - softmax(inverse_temperature * y_hat)`.
 
     Args:
-        y: labels in {-1, +1} or {0, 1}, one 1 per row, or chances that sum to one, or class
-            numbers; see `bionet.rules.targets`. The error of such a row sums to zero. Without a
-            1, or with several, the rule still pushes each class towards 0 or 1, but no
-            scores can satisfy it, because probabilities sum to one; nothing is checked here.
+        y: labels in {-1, +1}, one +1 per row, or class numbers. The error of such a row sums to
+            zero. Without a +1, or with several, the rule still pushes each class towards 0 or
+            1, but no scores can satisfy it, because probabilities sum to one.
         y_hat: scores.
         inverse_temperature: how sharply the scores are turned into probabilities.
+
+    Raises:
+        ValueError: labels of another shape, or, outside of a trace, labels in {0, 1}.
     """
-    chances = class_chances("softmax_error", y, y_hat)
-    return chances - jax.nn.softmax(inverse_temperature * y_hat, axis=-1)
+    signs = as_signs("softmax_error", y, y_hat)
+    refuse_zero_one("softmax_error", signs)
+    return (signs + 1) / 2 - jax.nn.softmax(inverse_temperature * y_hat, axis=-1)
 
 
 def softmax_delta(
@@ -50,7 +53,7 @@ def softmax_delta(
 
     Args:
         x: pre-synaptic activity, a row per sample.
-        y: labels by class, one 1 per row; see `softmax_error` for the codes.
+        y: labels in {-1, +1}, one +1 per row; see `softmax_error` for other rows.
         y_hat: scores (local fields) of the post-synaptic units.
         reduction: "sqrt" divides the sum over the batch by `sqrt(n d)`, "mean" by
             `n sqrt(d)`; see `bionet.rules.margin_perceptron`.
@@ -104,8 +107,9 @@ def class_margin(y: Float[Array, "n k"], y_hat: Float[Array, "n k"]) -> Float[Ar
     """By how much the score of the labelled class exceeds the best of the others.
 
     A row without a +1, or without a -1, has nothing to compare, and the margin `inf`. Labels
-    may be in any code that `softmax_error` takes; of chances those above 1/2 count as +1.
+    in {0, 1} and class numbers are read too; of chances those above 1/2 count as +1.
     """
-    infinity, on = jnp.asarray(jnp.inf, y_hat.dtype), unit_signs("class_margin", y, y_hat) > 0
+    infinity = jnp.asarray(jnp.inf, y_hat.dtype)
+    on = as_signs("class_margin", y, y_hat) > 0.5
     labelled = jnp.where(on, y_hat, infinity).min(axis=-1)
     return labelled - jnp.where(on, -infinity, y_hat).max(axis=-1)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int, Num
 
@@ -72,6 +73,26 @@ def class_numbers(
     return y if _is_numbers(y, scores) else _same_shape(owner, y, scores).argmax(-1)
 
 
+def as_signs(
+    owner: str, y: Num[Array, "..."], scores: Float[Array, "*samples k"]
+) -> Float[Array, "*samples k"]:
+    """Rows as they are, and rows in -1 / +1 for class numbers.
+
+    This is for what is learned from, where a code is found out before a program is compiled.
+
+    Args:
+        owner: who asks, for the messages.
+        y: class numbers, or rows in -1 / +1.
+        scores: what they are held against.
+
+    Raises:
+        ValueError: targets of another shape than the scores that are no class numbers.
+    """
+    if _is_numbers(y, scores):
+        return 2 * jax.nn.one_hot(y, scores.shape[-1], dtype=scores.dtype) - 1
+    return _same_shape(owner, y, scores)
+
+
 def refuse_zero_one(owner: str, y: Array) -> None:
     """Refuses targets in 0 / 1 where -1 / +1 are needed, if their values are known.
 
@@ -80,7 +101,8 @@ def refuse_zero_one(owner: str, y: Array) -> None:
     """
     if isinstance(y, Tracer):
         return
-    off, on = y == 0, y == 1
+    values = np.asarray(y)  # by NumPy: inside a trace JAX would trace this, too
+    off, on = values == 0, values == 1
     if (off | on).all() and off.any() and on.any():
         raise ValueError(
             f"{owner}: targets need to be -1 or +1, got 0 and 1. Take 2 * y - 1, and for class "

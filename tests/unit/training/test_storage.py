@@ -67,3 +67,13 @@ def test_the_scores_by_hand():
 def test_an_unknown_rule_is_told_the_nearest(says):
     with says(ValueError, "Storage: No rule is named 'hebbs'. Did you mean 'hebb'?"):
         Storage("hebbs")
+
+
+def test_patterns_in_zero_and_one_are_judged_as_those_in_signs():
+    """A bit of 0 counted as wrong, whatever the layer had answered."""
+    signs = np.where(np.random.default_rng(0).normal(size=(4, 40)) > 0, 1.0, -1.0)
+    answers = signs.copy()
+    answers[:, 0] *= -1  # one of forty, an overlap of 0.95
+    for y in (signs, (signs + 1) / 2):
+        assert float(wrong_bits(jnp.asarray(answers), jnp.asarray(y))) == pytest.approx(1 / 40)
+        assert float(recalled(jnp.asarray(answers), jnp.asarray(y), 0.94)) == 1.0
