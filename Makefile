@@ -7,19 +7,33 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+FLOOR_PIP = $(FLOOR)/bin/python -m pip install -qq --disable-pip-version-check \
+	-c $(FLOOR)/constraints.txt
 
 # The stamps carry the interpreter's version, so that another PYTHON makes another environment.
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 RUN := $(VENV)/.ready-to-run-$(VERSION)
 DEV := $(VENV)/.ready-to-check-$(VERSION)
 
-.PHONY: help demo evidence test check lint types layers docs format clean
+# An environment apart, in which every direct dependency is at the lower bound that pyproject.toml
+# has for it, with the oldest Python: the lowest versions have no wheels for the newest ones.
+FLOOR_PYTHON ?= $(or $(shell command -v python3.11),$(PYTHON))
+FLOOR := .venv-floors
+# Each dependency is met: equinox and spikes, evosax, haiku, matplotlib, networkx, optax, orbax,
+# rich and tyro (the command line), scipy (a solved control), pooch and scikit-learn (data).
+FLOOR_TESTS := tests/unit/modules/test_recurrent_spiking.py tests/unit/training/test_evolution.py \
+	tests/unit/interop tests/unit/graph/test_supergraph.py tests/unit/training/test_checkpoints.py \
+	tests/unit/training/test_frozen_readout.py tests/unit/cli/test_run.py \
+	tests/unit/cli/test_listing.py
+
+.PHONY: help demo evidence test check lint types layers docs floors format clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo     install bionet into $(VENV) and watch two networks learn without a gradient"
 	@echo "make test     install everything and run the whole test suite (some of it: ARGS='-k word')"
 	@echo "make check    lint, types, layers, docs, then the tests: what CI runs"
+	@echo "make floors   run some tests with every direct dependency at its lower bound"
 	@echo "make evidence measure every recipe beside its baselines, control and ablation, five seeds"
 	@echo "make format   let ruff rewrite what it can"
 	@echo "make clean    remove the environment, the built site and the caches"
@@ -52,12 +66,17 @@ layers: $(DEV)
 docs: $(DEV)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
+# Old versions warn of newer ones among themselves, which is not for us to mend.
+floors: $(FLOOR)/.ready
+	env -u PYTHONPATH $(FLOOR)/bin/python -m pytest -n $(JOBS) --dist loadfile \
+		-W ignore::DeprecationWarning $(FLOOR_TESTS)
+
 format: $(DEV)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) site dist build .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(FLOOR) site dist build .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUN): pyproject.toml constraints.txt
@@ -75,4 +94,12 @@ $(RUN): pyproject.toml constraints.txt
 $(DEV): $(RUN)
 	@echo "Installing what the tests, checks and docs need ..."
 	@$(PIP) --no-build-isolation -e ".[data,docs,ray,tune,dev]"
+	@touch $@
+
+$(FLOOR)/.ready: pyproject.toml constraints.txt .ci/floors.py
+	@echo "Installing the lowest versions into $(FLOOR) ..."
+	@$(FLOOR_PYTHON) -m venv --clear $(FLOOR)
+	@$(FLOOR)/bin/python .ci/floors.py > $(FLOOR)/constraints.txt
+	@$(FLOOR_PIP) hatchling editables
+	@$(FLOOR_PIP) --no-build-isolation -e ".[data]" pytest pytest-xdist hypothesis
 	@touch $@

@@ -77,8 +77,7 @@ class Step:
         def taken(consts: Leaves, leaves: Leaves) -> Leaves:
             return jaxpr_as_fun(ClosedJaxpr(jaxpr, list(consts)))(*leaves)
 
-        effects = self._node.effects
-        if bool(closed.effects) if effects is None else effects:
+        if self._has_effects(closed):
             nothing = jax.tree.leaves(eqx.filter(self._nothing(given), eqx.is_array))
             alone = _alone(self._node.name, run)
             made = jax.lax.cond(alone, taken, lambda *_: nothing, consts, leaves)
@@ -90,6 +89,12 @@ class Step:
         if key not in self._traced:
             self._traced[key] = eqx.filter_make_jaxpr(self._take)(given)
         return self._traced[key]
+
+    def _has_effects(self, closed: ClosedJaxpr) -> bool:
+        if self._node.effects is not None:
+            return self._node.effects
+        # JAX also calls it an effect that a step sums over a named axis, which leaves no trace.
+        return any(type(effect).__name__ != "NamedAxisEffect" for effect in closed.effects)
 
     def _nothing(self, given: StepState) -> Made:
         return Made(given.state, given.params, self._output)

@@ -303,6 +303,23 @@ def test_who_does_not_mind_a_call_too_many_says_so():
     assert min(told) == 0  # what it is shown there are the numbers of a real step
 
 
+class Together(Scalar):
+    """Sums over the members of a batch, which JAX counts among the effects."""
+
+    def step(self, step_state):
+        return step_state, jax.lax.psum(1.0 * step_state.seq, "batch")
+
+
+def test_a_sum_over_a_named_axis_is_no_effect():
+    graph = telling(Together, num_episodes=2)
+
+    def rollout(eps):
+        return graph.rollout(graph.init(starting_eps=eps)).step
+
+    batch = jax.vmap(rollout, axis_name="batch")
+    assert jax.eval_shape(batch, jnp.arange(2)).shape == (2,)
+
+
 def test_idle_slots_have_the_numbers_of_the_next_step_or_else_of_the_last():
     run = np.array([[[0, 1], [0, 0], [1, 0], [0, 0]], [[0, 0], [0, 0], [0, 0], [0, 0]]], bool)
     seq = np.where(run, np.cumsum(run.reshape(2, -1), 1).reshape(run.shape) - 1, -1)
