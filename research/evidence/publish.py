@@ -18,6 +18,7 @@ from typing import Any
 from lines import HERE, Line, gains, interval, measured
 
 import bionet.zoo
+from bionet._core.files import write_whole
 
 TARGET = Path(bionet.zoo.__file__).with_name("measured.json")
 SLACK = 0.5  # points
@@ -65,7 +66,7 @@ def main() -> None:
         entry["margins"] += margins(lines, dataset)
     for id, cost in costs().items():
         found.setdefault(id, {})["cost"] = cost
-    TARGET.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", "utf-8")
+    write_whole(TARGET, json.dumps(found, indent=1, sort_keys=True) + "\n")
     print(f"{len(found)} recipes: {TARGET.name}")
 
 
