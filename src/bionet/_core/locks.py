@@ -55,14 +55,10 @@ class FileLock:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if fcntl is None:
-            os.close(self._file)
-            self._beside.unlink(missing_ok=True)
-            return
         try:
-            if self._temporary:
-                with contextlib.suppress(OSError):
-                    self._path.unlink()  # While it is held: later it may be another process's.
+            if self._temporary or fcntl is None:
+                with contextlib.suppress(OSError):  # on Windows it goes when it is closed
+                    self._beside.unlink()  # While it is held: later it may be another process's.
         finally:
             os.close(self._file)
 
@@ -82,7 +78,7 @@ class FileLock:
         return file
 
     def _there(self) -> bool:
-        """Whether the file that is locked is still the one at the path."""
+        """Returns whether the file that is locked is still the one at the path."""
         try:
             return os.path.samestat(os.fstat(self._file), os.stat(self._path))
         except FileNotFoundError:
@@ -90,7 +86,7 @@ class FileLock:
 
     @property
     def _beside(self) -> Path:
-        """The file that is the lock where there is no `flock`."""
+        """The file that goes with the lock; where there is no `flock`, it is the lock."""
         if self._temporary:
             return self._path
         return self._path.with_name(f".{self._path.name}.lock")

@@ -12,7 +12,6 @@ import argparse
 import re
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any, NoReturn
 
 import bionet
@@ -100,10 +99,10 @@ def whole_number(name: str, least: int, most: int | None = None) -> Callable[[st
     return read
 
 
-def place(word: str) -> Path:
+def place(word: str) -> str:
     """Reads a path; `~` is the user's home."""
     try:
-        return own_path(word)
+        return str(own_path(word)) if word.startswith("~") else word
     except ValueError as error:
         raise UsageError(str(error)) from None  # argparse has a sentence of its own for the other
 

@@ -65,7 +65,7 @@ class RunDirectory:
 
     @property
     def begun(self) -> bool:
-        """Whether an epoch is finished: its line is there, or at least its checkpoint."""
+        """Returns whether an epoch is finished: its line is there, or at least its checkpoint."""
         saved = self.checkpoint.iterdir() if self.checkpoint.is_dir() else ()
         return bool(self.rows()) or any(entry.name.isdigit() for entry in saved)
 
