@@ -161,7 +161,8 @@ def margin_hinge(
     linear in the weights, `margin_perceptron` is a positive multiple of minus its gradient.
 
     Args:
-        y: targets in {-1, +1} or {0, 1}, or class numbers; see `bionet.rules.targets`.
+        y: targets in {-1, +1}, or class numbers; outside of a trace also {0, 1}, see
+            `bionet.rules.targets`.
         y_hat: scores.
         threshold: the margin that is asked for.
 

@@ -93,7 +93,8 @@ def cross_entropy(y: Float[Array, "n k"], y_hat: Float[Array, "n k"]) -> Float[A
     This is the loss whose gradient `softmax_delta` descends.
 
     Args:
-        y: labels in {-1, +1} or {0, 1}, one 1 per row, chances that sum to one, or class numbers.
+        y: labels in {-1, +1}, one +1 per row, or class numbers; outside of a trace also {0, 1}
+            and chances that sum to one, see `bionet.rules.targets`.
         y_hat: scores.
 
     Raises:

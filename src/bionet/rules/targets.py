@@ -2,10 +2,13 @@
 
 A class is given by its number, an integer for each sample, or by a row with an entry for each
 class: -1 and +1, 0 and 1, or chances that sum to one. Integers with one axis less than the scores
-are class numbers. A row with an entry below zero is in the code -1 / +1, and any other row in the
-code 0 / 1. The one row that both codes share, all ones, means the same in both. So nothing is
-asked of values that a compiled program could not answer, and targets in -1 / +1 go through as they
-are, bit by bit.
+are class numbers, and rows of bools or of unsigned integers are in 0 / 1: that is known without
+the values. Of other rows it takes them. One with an entry below zero is in the code -1 / +1, any
+other in 0 / 1, and the one row that both share, all ones, means the same in both.
+
+A compiled program does not know the values, and takes rows for -1 / +1. So `fit` looks at a
+problem's targets before it compiles anything (`bionet.training.target_codes`); under a `jit` of
+one's own nobody does.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Bool, Float, Int, Num
+from jaxtyping import Array, Float, Int, Num
 
 
 def class_chances(
@@ -31,6 +34,8 @@ def class_chances(
         ValueError: targets of another shape than the scores that are no class numbers.
     """
     rows, minus = _rows(owner, y, scores)
+    if minus is None:
+        return (rows + 1) / 2
     return jnp.where(minus, (rows + 1) / 2, rows)
 
 
@@ -48,7 +53,7 @@ def unit_signs(
         ValueError: targets of another shape than the scores that are no class numbers.
     """
     rows, minus = _rows(owner, y, scores)
-    return jnp.where(minus, rows, 2 * rows - 1)
+    return rows if minus is None else jnp.where(minus, rows, 2 * rows - 1)
 
 
 def class_numbers(
@@ -110,15 +115,19 @@ def refuse_zero_one(owner: str, y: Array) -> None:
         )
 
 
-def _rows(owner: str, y: Array, scores: Array) -> tuple[Array, Bool[Array, "*samples 1"]]:
-    """Targets by class, and which rows of them are in the code -1 / +1."""
+def _rows(owner: str, y: Array, scores: Array) -> tuple[Array, np.ndarray | None]:
+    """Targets by class, and which rows of them are in -1 / +1; None is all of them."""
     if _is_numbers(y, scores):
-        rows = jax.nn.one_hot(y, scores.shape[-1], dtype=scores.dtype)
-        return rows, jnp.zeros((*y.shape, 1), bool)
+        return jax.nn.one_hot(y, scores.shape[-1], dtype=scores.dtype), np.asarray(False)
     rows = _same_shape(owner, y, scores)
+    if rows.dtype == bool or jnp.issubdtype(rows.dtype, jnp.unsignedinteger):
+        return rows.astype(scores.dtype), np.asarray(False)
     if not jnp.issubdtype(rows.dtype, jnp.inexact):
         rows = rows.astype(scores.dtype)
-    return rows, (rows < 0).any(axis=-1, keepdims=True)
+    if isinstance(y, Tracer):
+        return rows, None
+    minus = (np.asarray(y) < 0).any(axis=-1, keepdims=True)
+    return rows, None if minus.all() else minus
 
 
 def _is_numbers(y: Array, scores: Array) -> bool:

@@ -20,7 +20,7 @@ from bionet.modules.trained import partition_trained
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.objective import Objective
 from bionet.training.problem import Predict, Problem
-from bionet.training.target_codes import check_targets
+from bionet.training.target_codes import check_targets, first_batch
 
 Batch = tuple[Array, ...]
 TOLERANCE = 1e-5
@@ -52,10 +52,10 @@ def check_first_batch(
     Raises:
         ValueError: what does not fit, and what to do.
     """
-    check_targets(problem)
+    check_targets(problem, key)
     if not isinstance(method, Guarded):
         return
-    batch = _first(problem.train, key)
+    batch = first_batch(problem.train, key)
     method.guard(train_state, batch, key, problem.predict)
 
 
@@ -188,10 +188,6 @@ def check_dependence(
         "trained leaf. Look for a sign, an argmax or a stop_gradient on the way, or for a "
         "predictor that takes no weights of the model."
     )
-
-
-def _first(batches: Any, key: PRNGKeyArray) -> Batch:
-    return eqx.filter_jit(lambda batches, key: batches.batch(batches.plan(key), 0))(batches, key)
 
 
 def _drawn(key: PRNGKeyArray, like: PyTree) -> PyTree:

@@ -42,7 +42,7 @@ class FreeReadout(eqx.Module):
 class ReadoutHinge(eqx.Module):
     """`loss` of a `Problem` whose readout learns by margins: the mean margin hinge.
 
-    Targets are in {-1, +1} or {0, 1}, or class numbers.
+    Targets are in {-1, +1}, or class numbers; see `bionet.rules.targets` for others.
 
     Args:
         margin: the margin asked for, in units of the readout's local field.
@@ -62,8 +62,9 @@ def readout_cross_entropy(
 
     Args:
         outputs: a score for each class.
-        y: class numbers, integers without the axis of the classes; or rows in {-1, +1} or
-            {0, 1} with one 1; or chances that sum to one, smoothed labels for example.
+        y: class numbers, integers without the axis of the classes; or rows in {-1, +1} with
+            one +1; chances p, smoothed labels for example, as `2 * p - 1`. Outside of a trace
+            rows in {0, 1} and chances are read as they are, see `bionet.rules.targets`.
 
     Raises:
         ValueError: targets of another shape.

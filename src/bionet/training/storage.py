@@ -163,7 +163,7 @@ class Recall(eqx.Module):
 
 
 def wrong_bits(outputs: Float[Array, "n d"], y: Float[Array, "n d"]) -> Float[Array, ""]:
-    """`loss` of a `Problem` with patterns in {-1, +1} or {0, 1}: the share of wrong units."""
+    """`loss` of a `Problem` with patterns: the share of units on the wrong side."""
     return jnp.mean(outputs * unit_signs("wrong_bits", y, outputs) <= 0)
 
 

@@ -35,7 +35,7 @@ class TestEachCode:
     def test_of_the_cross_entropy(self, code):
         y = CODES[code]
         expected = -(chances_of(y) * log_softmax(SCORES)).sum(1).mean()
-        found = jax.jit(cross_entropy)(jnp.asarray(y), jnp.asarray(SCORES))
+        found = cross_entropy(jnp.asarray(y), jnp.asarray(SCORES))
         assert float(found) == pytest.approx(expected, rel=1e-6)
 
     def test_of_the_softmax_error(self, code, says):
@@ -64,6 +64,14 @@ class TestEachCode:
     def test_of_the_class_itself(self, code):
         found = class_numbers("here", jnp.asarray(CODES[code]), jnp.asarray(SCORES))
         assert np.array_equal(found, chances_of(CODES[code]).argmax(1))
+
+
+@pytest.mark.parametrize("code", ["numbers", "signs", "bools"])
+def test_what_a_compiled_program_knows_without_the_values(code):
+    y = jnp.asarray({**CODES, "bools": ONES > 0}[code])
+    for loss in (cross_entropy, margin_hinge):
+        found = jax.jit(loss)(y, jnp.asarray(SCORES))
+        assert float(found) == pytest.approx(float(loss(y, jnp.asarray(SCORES))), rel=1e-6)
 
 
 def test_smoothed_labels_are_the_chances_that_they_say():
