@@ -21,10 +21,13 @@ FLOOR_PYTHON ?= $(or $(shell command -v python3.11),$(PYTHON))
 FLOOR := .venv-floors
 # Each dependency is met: equinox and spikes, evosax, haiku, matplotlib, networkx, optax, orbax,
 # rich and tyro (the command line), scipy (a solved control), pooch and scikit-learn (data).
+DEMO := tests/contracts/test_recipes.py::TestDemo::test_it_comes_with_control_and_baselines
 FLOOR_TESTS := tests/unit/modules/test_recurrent_spiking.py tests/unit/training/test_evolution.py \
-	tests/unit/interop tests/unit/graph/test_supergraph.py tests/unit/training/test_checkpoints.py \
+	tests/unit/interop/test_haiku.py tests/unit/interop/test_plotting.py \
+	tests/unit/graph/test_supergraph.py tests/unit/training/test_checkpoints.py \
 	tests/unit/training/test_frozen_readout.py tests/unit/cli/test_run.py \
-	tests/unit/cli/test_listing.py
+	tests/unit/cli/test_listing.py "$(DEMO)[control-lif-es]" "$(DEMO)[classification-rsnn]" \
+	"$(DEMO)[classification-backprop]"
 
 .PHONY: help demo evidence test check lint types layers docs floors format clean
 .DEFAULT_GOAL := help

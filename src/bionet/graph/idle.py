@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, final
 
 import equinox as eqx
 import jax
+from jax.core import Tracer
 from jax.custom_batching import custom_vmap
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jaxtyping import Array, Bool, PyTree
@@ -68,7 +69,7 @@ class Step:
         """
         if run is None:
             return self._take(given)
-        if not isinstance(run, jax.core.Tracer):
+        if not isinstance(run, Tracer):
             return self._take(given) if run else self._nothing(given)
         leaves, structure = jax.tree.flatten(eqx.filter(given, eqx.is_array))
         closed, shapes, rest = self._jaxpr(given, (structure, *map(jax.typeof, leaves)))
@@ -118,7 +119,7 @@ def _without_gradients(
 
 
 def _is_traced(leaf: Any) -> bool:
-    return isinstance(leaf, jax.core.Tracer) and not is_key(leaf)
+    return isinstance(leaf, Tracer) and not is_key(leaf)
 
 
 def _alone(name: str, run: Bool[Array, ""]) -> Bool[Array, ""]:
