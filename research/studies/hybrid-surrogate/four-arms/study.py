@@ -41,11 +41,9 @@ STUDY = Study(
         spaces={
             "surrogate": RATE,
             "surrogate-schedule": RATE,
-            "es": {"learning_rate": LogUniform(3e-4, 0.3), "sigma": LogUniform(0.02, 0.5)},
-            "surrogate-es-raw": RATE
-            | {"sigma": LogUniform(0.01, 3.0), "lam": LogUniform(0.003, 1.0)},
-            "surrogate-es-normalised": RATE
-            | {"sigma": LogUniform(1e-3, 0.3), "lam": LogUniform(3e-3, 3.0)},
+            "es": {"learning_rate": LogUniform(3e-3, 0.3), "sigma": LogUniform(0.02, 0.5)},
+            "surrogate-es-raw": RATE | SIGMA | {"lam": LogUniform(0.003, 1.0)},
+            "surrogate-es-normalised": RATE | SIGMA | {"lam": LogUniform(0.03, 3.0)},
             "surrogate-es-snr": RATE | SIGMA | {"lam": LogUniform(0.1, 10.0)},
             "self-guided-es": RATE | SIGMA | {"lam": LogUniform(0.03, 1.0)},
         },
