@@ -286,7 +286,7 @@ _SPECS = (
         method="lowrank-es",
         architecture="gru",
         family="zeroth-order",
-        summary="A gated recurrent network learns short windows of text by low-rank evolution.",
+        summary="A gated recurrent network learns windows of 32 characters by evolution.",
         entry_point="bionet.zoo.recipes.language_es:RECIPE",
         references=(
             SARKAR_2025,

@@ -14,8 +14,12 @@ class TestEachSpec:
         assert spec.id.startswith(f"{prefix}-")
 
     def test_the_code_is_where_the_id_says(self, spec):
-        file = spec.id.replace("-", "_")
-        assert spec.entry_point == f"bionet.zoo.recipes.{file}:RECIPE"
+        """A second version has a file of its own, or stands beside the first one."""
+        first, version, number = spec.id.partition("-v")
+        places = {f"{spec.id.replace('-', '_')}:RECIPE"}
+        if version:
+            places.add(f"{first.replace('-', '_')}:RECIPE_V{number}")
+        assert spec.entry_point in {f"bionet.zoo.recipes.{place}" for place in places}
 
     def test_it_names_its_papers_and_its_data(self, spec):
         assert spec.references
