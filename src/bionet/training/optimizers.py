@@ -81,7 +81,7 @@ def asked_for(
     """
     leaves, structure = jax.tree.flatten(learning)
     shapes = tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves)
-    refusals = _refusals(optimizer, structure, shapes)
+    refusals = _kept(_refusals, optimizer)(optimizer, structure, shapes)
     if len(refusals) <= len(gives):
         return LOSS[: len(refusals)]
     raise _unmet(owner, refusals, gives)
@@ -101,7 +101,9 @@ def noting(
 
     One that needs no loss comes back as it is. The loss is put there by `note`.
     """
-    return _noting(owner, optimizer) if asked_for(owner, optimizer, learning) else optimizer
+    if not asked_for(owner, optimizer, learning):
+        return optimizer
+    return _kept(_noting, optimizer)(optimizer, owner)
 
 
 def note(memory: PyTree, value: Array) -> PyTree:
@@ -112,7 +114,7 @@ def note(memory: PyTree, value: Array) -> PyTree:
 
 
 @functools.lru_cache(maxsize=32)
-def _noting(owner: str, optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
+def _noting(optimizer: optax.GradientTransformation, owner: str) -> optax.GradientTransformation:
     """One object for each optimiser, because new functions are compiled anew."""
 
     def init(params: PyTree) -> Noted:
@@ -123,6 +125,15 @@ def _noting(owner: str, optimizer: optax.GradientTransformation) -> optax.Gradie
         return found, state._replace(inner=inner)
 
     return optax.GradientTransformation(init, update)
+
+
+def _kept(function: Any, optimizer: optax.GradientTransformation) -> Any:
+    """A function that remembers its answers, or not, for an optimiser that has no hash."""
+    try:
+        hash(optimizer)
+    except TypeError:  # its functions are modules that hold arrays
+        return function.__wrapped__
+    return function
 
 
 @functools.lru_cache(maxsize=128)

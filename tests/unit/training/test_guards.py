@@ -31,7 +31,6 @@ from bionet.training import (
     accuracy,
     fit,
     readout_cross_entropy,
-    wrong_bits,
 )
 from bionet.training.twin import smooth_twin, unrolled
 
@@ -169,10 +168,9 @@ class TestDependence:
 
 
 class TestLocal:
-    def fitted(self, network, predict, make=None, y=None):
+    def fitted(self, network, predict, make=None):
         local = TwoPhase(network.state, clamped=2, free=2)
-        x, y = network.x, network.y if y is None else y
-        batches = ArrayBatches(Examples(x, y), len(x))
+        batches = ArrayBatches(Examples(network.x, network.y), len(network.x))
         loss = ReadoutHinge(1.0)
         problem = Problem(network.orchestrator, predict, loss, accuracy, batches)
         method = local if make is None else make(Objective(predict, loss), local)
@@ -200,8 +198,10 @@ class TestLocal:
             self.fitted(one_hidden, free)
 
     def test_labels_in_zero_and_one(self, one_hidden, says):
+        method, batch = TwoPhase(one_hidden.state), (one_hidden.x, (one_hidden.y + 1) / 2)
+        train_state = method.init(one_hidden.orchestrator, KEY)
         with says(ValueError, "FullyConnected: labels need to be -1 or +1, but others came; turn"):
-            self.fitted(one_hidden, FreeReadout(one_hidden.state, 4), y=(one_hidden.y + 1) / 2)
+            method.guard(train_state, batch, KEY, FreeReadout(one_hidden.state, 4))
 
     @pytest.mark.parametrize(
         ("y", "sentence"),
@@ -215,9 +215,9 @@ class TestLocal:
     )
     def test_patterns(self, y, sentence, says):
         layer = RecurrentDiscrete(3, 0.0, 1.0, KEY)
-        problem = Problem(layer, Recall(2), wrong_bits, wrong_bits, ArrayBatches(Examples(y, y), 3))
+        method = Storage()
         with says(ValueError, sentence):
-            fit(problem, Storage(), epochs=1, key=KEY, progress=False)
+            method.guard(method.init(layer, KEY), (y, y), KEY, Recall(2))
 
 
 def test_what_gradients_train_answers_as_what_is_evaluated(one_hidden):

@@ -236,9 +236,7 @@ class TestRefusals:
         problem = task()
         coded = (problem.train.examples.y + 1) / 2
         train = eqx.tree_at(lambda batches: batches.examples.y, problem.train, coded)
-        sentence = (
-            "labels need to be -1 or +1, but others came; turn 0 / 1 into -1 / +1 by 2 * y - 1"
-        )
+        sentence = "fit: targets need rows in -1 / +1, or class numbers"
         with pytest.raises(ValueError, match=re.escape(sentence)):
             fit(replace(problem, train=train), two_phase, epochs=1, key=KEY)
 
