@@ -95,8 +95,8 @@ def on_whole(method: AbstractMethod) -> AbstractMethod:
     """
     if not hasattr(method, "objective"):
         raise ValueError(
-            f"inside: needs a method that looks at a loss, got {type(method).__name__}. Freeze the "
-            "modules of its network instead, see bionet.modules.frozen."
+            f"Restricted: needs a method that looks at a loss, got {type(method).__name__}. Freeze "
+            "the modules of its network instead, see bionet.modules.frozen."
         )
     where = lambda one: one.objective.predict  # noqa: E731
     before = where(method)

@@ -16,7 +16,7 @@ of four characters guesses, which sees the last bracket; less than the best coun
 characters, which sees the brackets before it. Without its recurrence (the ablation) the network
 sees one character. The frozen control solves the readout of the gated units at their random start
 by ridge, which falls short of the network; a softmax readout on the same frozen units guesses more
-than the ridge and, in windows of 32, more than the network: its share stands beside the control's.
+than the ridge and more than the network: its share stands beside the control's.
 Backprop on the same network is `--method backprop`.
 
 The loss is the mean cross-entropy of the next character, in nats; that of the frozen control is of
