@@ -28,6 +28,8 @@ from bionet._core.leaves import as_numbers, is_key
 
 CODE: Final = "()"
 """How the name of a line ends that holds a function: its code is another one in other versions."""
+EXACT: Final = 2**53
+"""Whole numbers below this are exact as floats too, and say the same in either type."""
 LONG: Final = 100
 """The most characters of a text, and the most parts of a container, that are written out."""
 
@@ -108,7 +110,11 @@ class _Walk:
     def _text(self, value: Any) -> str | None:
         """The text of a value without parts; None for any other."""
         if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
-            said = str(value) if isinstance(value, enum.Enum) else repr(value)
+            # A schedule of Optax turns its whole numbers into floats when it is first called.
+            whole = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
+            said = (
+                str(value) if isinstance(value, enum.Enum) else repr(int(value) if whole else value)
+            )
             return said if len(said) <= LONG else _sha256(said.encode("utf-8", "surrogatepass"))
         if eqx.is_array(value) or isinstance(value, (np.ndarray, np.generic)):
             return self._array(value)

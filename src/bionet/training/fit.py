@@ -139,8 +139,8 @@ def fit(
     _check_arguments(problem, epochs, patience, checkpoint, resume)
     train_state, history, kept, notes = _start(problem, method, key, checkpoint, resume, epochs)
     if len(history) < epochs:
-        _check_names(problem, method, train_state, key)
         check_first_batch(problem, method, train_state, _key(key, "epoch", 0))
+        _check_names(problem, method, train_state, key)
     stopped = "epochs"
     with epoch_progress(epochs, len(history), progress, problem.metric_name) as show:
         for epoch in range(len(history) + 1, epochs + 1):

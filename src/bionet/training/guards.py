@@ -86,8 +86,11 @@ def check_slope(
     drawn = (_drawn(k, like) for k in jax.random.split(key, RANDOM_OUTPUTS))
     if any(_has_slope(objective, outputs, y) for outputs in drawn):
         return
-    if _has_slope(objective, _predicted(objective.predict, model, x, key), y):
+    outputs = _predicted(objective.predict, model, x, key)
+    if _has_slope(objective, outputs, y):
         return
+    if not jnp.isfinite(objective.judged(outputs, y)):
+        return  # a loss without a value is another fault, which training tells of
     raise ValueError(
         f"The method {spec.name!r} needs a loss with a slope, but the derivative of this loss by "
         "the outputs is zero at the model's outputs and at random ones, as that of a count is. "

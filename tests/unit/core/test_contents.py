@@ -87,7 +87,7 @@ SAME = {
 }
 OTHER = {
     "a number": (0.1, 0.2),
-    "a type": (1, 1.0),
+    "a type": (1, "1"),
     "a word": ("a", "b"),
     "dtype": (jnp.ones(2), jnp.ones(2, jnp.bfloat16)),
     "shape": (jnp.ones(2), jnp.ones((2, 1))),
@@ -153,3 +153,12 @@ def test_condensed_lines_still_tell_a_change():
     assert condense(lines | {"a.b7.c": "8"}, 10)["a"] != short["a"]
     assert condense(lines, 100) == lines
     assert digest(short) == digest(dict(reversed(short.items())))
+
+
+def test_a_schedule_says_the_same_before_and_after_its_first_call():
+    """Optax writes a float over the whole number that it closes over."""
+    schedule = optax.cosine_decay_schedule(0.1, 10)
+    before = contents(schedule)
+    schedule(3)
+    assert contents(schedule) == before
+    assert contents(optax.cosine_decay_schedule(0.1, 11)) != before

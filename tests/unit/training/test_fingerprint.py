@@ -118,7 +118,7 @@ class TestRefusals:
 
         method = descent(problem, optax.sgd(0.1))
         fit(batches(0.0), method, epochs=1, key=KEY, checkpoint=tmp_path)
-        sentence = "`train.make.low` of the data was 0.0 and is 0.5 here."
+        sentence = "`train.make.low` of the data was 0 and is 0.5 here."
         refused(tmp_path, batches(0.5), method, sentence)
         again = fit(batches(0.0), method, epochs=2, key=KEY, checkpoint=tmp_path, resume=True)
         assert len(again.history) == 2
