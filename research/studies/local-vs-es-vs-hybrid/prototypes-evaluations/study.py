@@ -36,12 +36,12 @@ STUDY = Study(
     tuning=Tuning(
         trials=8,
         spaces={
-            "local": {"learning_rate": LogUniform(3e-5, 3e-2), "threshold_in": Uniform(1.0, 6.0)},
+            "local": LOCAL | {"threshold_in": Uniform(1.0, 6.0)},
             "es": EVOLUTION,
             "lowrank-es": EVOLUTION,
             "local-es-raw": LOCAL | CORRECTION | {"lam": LogUniform(0.1, 30.0)},
             "local-es-normalised": LOCAL | CORRECTION | {"lam": LogUniform(0.1, 3.0)},
-            "self-guided-es": EVOLUTION | {"sigma": LogUniform(0.02, 5.0)},
+            "self-guided-es": EVOLUTION,
             "past-guided-es": EVOLUTION | {"sigma": LogUniform(0.02, 5.0)},
             "backprop": {"learning_rate": LogUniform(3e-4, 3e-2), "gain": LogUniform(0.3, 3.0)},
         },
