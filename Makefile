@@ -31,6 +31,7 @@ demo: $(RUN)
 evidence: $(RUN)
 	$(BIN)/python research/evidence/run.py
 	$(BIN)/python research/evidence/publish.py
+	$(BIN)/python research/readme.py
 
 test: $(DEV)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)

@@ -1,16 +1,20 @@
 """Every method beside the frozen hidden layers of its own network.
 
-    python research/studies/methods-on-images/table.py
+    python research/studies/methods-on-images/table.py           prints the tables
+    python research/studies/methods-on-images/table.py --write   puts them into the README
 
-A report has one frozen control, and this study has five networks. This prints what the README
-shows: test accuracy, and the differences from the frozen network and from backprop, paired by seed,
-from the lines of each part that has been run; and last, each correction less what it corrects.
+A report has one frozen control, and this study has five networks. This is what the README shows:
+test accuracy, and the differences from the frozen network and from backprop, paired by seed, from
+the lines of each part (`research/prune.py` says which of them are stale). The numbers of its
+sentences are held against the same lines by `claims.py` beside this file.
 """
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
+from bionet._core.files import write_whole
 from bionet.studies import read_results
 from bionet.studies.arm_results import ArmResults, arm_results
 from bionet.studies.statistics import Interval, mean, paired
@@ -32,6 +36,8 @@ FROZEN = {
     ),
     "frozen-shallow": ("lowrank-es", "es", "random-search"),
 }
+TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
+MARKS = ("<!-- tables -->", "<!-- /tables -->")
 CORRECTED = {"local-es": "two-phase", "surrogate-es": "surrogate"}
 
 
@@ -83,7 +89,28 @@ def told(found: Interval, form: str = ".1f") -> str:
     return f"{100 * found.value:{form}} [{low}, {high}]"
 
 
+def tables() -> str:
+    """The tables of both parts, one after the other."""
+    parts = [part for part in PARTS if (HERE / part / "results.jsonl").is_file()]
+    return "\n\n".join(f"On {TITLES[part]}:\n\n{table(part)}" for part in parts)
+
+
+def written(page: str) -> str:
+    """The README with the tables between its marks."""
+    before, _, rest = page.partition(MARKS[0])
+    return f"{before}{MARKS[0]}\n\n{tables()}\n\n{MARKS[1]}{rest.partition(MARKS[1])[2]}"
+
+
+def main() -> None:
+    """Prints, or writes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="put the tables into the README")
+    if parser.parse_args().write:
+        page = HERE / "README.md"
+        write_whole(page, written(page.read_text("utf-8")))
+    else:
+        print(tables(), *map(corrections, PARTS), sep="\n\n")
+
+
 if __name__ == "__main__":
-    for part in PARTS:
-        if (HERE / part / "results.jsonl").is_file():
-            print(f"\n{part}\n\n{table(part)}\n\n{corrections(part)}")
+    main()

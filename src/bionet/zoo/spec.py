@@ -274,8 +274,7 @@ class RecipeSpec:
 
 
 def _need_ends(where: str, low: float | None, high: float | None) -> None:
-    given = low is not None and high is not None
-    if not given or not (math.isfinite(low) and math.isfinite(high) and low <= high):
+    if low is None or high is None or not -math.inf < low <= high < math.inf:
         raise ValueError(f"{where} needs two finite ends with low <= high; {low} and {high} came.")
 
 

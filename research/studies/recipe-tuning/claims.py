@@ -1,0 +1,39 @@
+"""The numbers of this study's page, out of its lines."""
+
+from pathlib import Path
+from typing import Any
+
+from claims import script
+
+
+def claims(page: Any) -> None:
+    """Every number of the page."""
+    page.protocol("Protocol", "Run it", "Limits", "The lines")
+    run = script(Path(__file__).with_name("run.py"))
+    found = run.lines_of(run.RESULTS)
+    mean = {
+        (id, run.told(id, each.change)): 100 * each.mean
+        for id in run.SPACE
+        for each in run.search(id, found).tried
+    }
+    moved = {id: run.told(id, run.search(id, found).chosen) for id in run.SPACE}
+    moved = {id: told for id, told in moved.items() if told != "as it is"}
+    told = {
+        "language-s5": "learning_rate 0.03",
+        "speech-rsnn": "slope 10",
+        "prototypes-hybrid": "sigma 0.1",
+        "classification-hybrid": "lam 0.4",
+    }
+    assert moved == told
+    page.says("a learning rate of {0:g} instead of {1:g}, `speech-rsnn` a slope of {2:g} instead of "
+              "{3:g}, `prototypes-hybrid` a sigma of {4:g} instead of {5:g}, `classification-hybrid` "
+              "a lam of {6:g} instead of {7:g}",
+              *(value for id, what in told.items()
+                for value in (float(what.split()[1]), run.SPACE[id][what.split()[0]])))  # fmt: skip
+    gains = [mean[id, what] - mean[id, "as it is"] for id, what in told.items()]
+    page.says("are {0:.1f}, {1:.1f}, {2:.1f} and {3:.1f} points", *gains)
+    page.says("A slope of 2.5 costs `speech-rsnn` {0:.0f} points",
+              mean["speech-rsnn", "as it is"] - mean["speech-rsnn", "slope 2.5"])  # fmt: skip
+    assert mean["classification-rsnn", "slope 1"] < 40  # of four classes
+    page.given(r"A slope of 2\.5|a slope of 1 all|its lam of 0\.2|sigma of 0\.02",
+               "values of fields")  # fmt: skip
