@@ -35,6 +35,7 @@ from bionet.training.objective import Objective
 from bionet.training.problem import Problem
 from bionet.training.random_search import RandomSearch
 from bionet.training.readout import FreeReadout, ReadoutHinge, accuracy
+from bionet.training.restricted import TrainedReadout
 from bionet.training.storage import Recall, Storage
 from bionet.training.surrogate import SurrogateGradient
 from bionet.training.two_phase import TwoPhase
@@ -96,6 +97,9 @@ BUILDERS: dict[type[AbstractMethod], Callable[[Any], AbstractMethod]] = {
     FeedbackAlignment: lambda network: FeedbackAlignment(OBJECTIVE, optax.adam(0.25)),
     DirectFeedbackAlignment: lambda network: DirectFeedbackAlignment(OBJECTIVE, optax.adam(0.25)),
     FrozenReadout: lambda network: FrozenReadout(LINEAR, ridge=1.0),
+    TrainedReadout: lambda network: TrainedReadout(
+        Gradient(OBJECTIVE, optax.adam(0.25)), lambda model: model.layers[-1]
+    ),
     Storage: lambda network: Storage(optimizer=optax.sgd(0.5)),
     Evolution: lambda network: Evolution(settled(network), population=4, optimizer=optax.sgd(1.0)),
     LowRankES: lambda network: LowRankES(settled(network), population=4, sigma=0.5),

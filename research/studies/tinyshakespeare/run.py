@@ -1,11 +1,13 @@
 """What do the two language recipes reach on tinyshakespeare, in ten minutes on two cores?
 
-    BIONET_DATA=DIR python research/studies/tinyshakespeare/run.py [IDS...] [--table]
+    BIONET_DATA=DIR python research/studies/tinyshakespeare/run.py [IDS...] [--table] [--floors]
 
 Trains `language-s5` by backprop and `language-es` by low-rank evolution, each at its preset, and
 measures the cross-entropy of the next character on the held-out end of the text, after the last
-epoch. Beside them stand counts of one, two and three characters, with the same windows. A line goes
-to results.jsonl beside this file when a run is finished; runs that have a line are skipped.
+epoch. Beside them stand counts of one, two and three characters, with the same windows, and the
+count of up to ten whose length and smoothing validation text has chosen (`--floors` measures it,
+and no network). A line goes to results.jsonl beside this file when a run is finished, and to
+floors.jsonl for a count; runs that have a line are skipped.
 """
 
 from __future__ import annotations
@@ -24,9 +26,12 @@ import jax
 
 import bionet
 from bionet import zoo
-from bionet.datasets.text import LETTERS, counted_floors
+from bionet.datasets.counts import best_count, counted_floors
+from bionet.datasets.text import LETTERS, tinyshakespeare
 
 RESULTS = Path(__file__).with_name("results.jsonl")
+BEST_COUNTS = Path(__file__).with_name("floors.jsonl")
+LONGEST = 10  # characters; more cannot be told apart by one whole number
 IDS = ("language-s5", "language-es")
 FLOORS = ("one character", "two characters", "three characters")
 
@@ -61,6 +66,21 @@ def run(id: str, seed: int) -> dict[str, Any]:
     }
 
 
+def count(window: int) -> dict[str, Any]:
+    """The count that needs the fewest nats of validation text, and what it needs of the test."""
+    order, smoothing, floor = best_count(
+        tinyshakespeare(window=window), len(LETTERS), LONGEST, by="nats"
+    )
+    return {"window": window, "order": order, "smoothing": smoothing, **floor._asdict()}
+
+
+def counts() -> list[dict[str, Any]]:
+    """The finished counts."""
+    if not BEST_COUNTS.exists():
+        return []
+    return [json.loads(line) for line in BEST_COUNTS.read_text("utf-8").splitlines() if line]
+
+
 def lines() -> list[dict[str, Any]]:
     """The finished runs."""
     if not RESULTS.exists():
@@ -79,6 +99,9 @@ def table() -> str:
         )
     for name, nats in lines()[-1]["floors_nats"].items() if lines() else ():
         rows.append(f"| counts of {name} | {nats:.3f} | | |")
+    for each in counts():
+        what = f"counts of {each['order']} characters, windows of {each['window']}"
+        rows.append(f"| {what} | {each['nats']:.3f} | | |")
     return "\n".join(rows)
 
 
@@ -88,9 +111,15 @@ def main() -> None:
     parser.add_argument("ids", nargs="*", help=f"of {IDS}; both without any")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--table", action="store_true", help="print the results, and stop")
+    parser.add_argument("--floors", action="store_true", help="measure the best counts, and stop")
     options = parser.parse_args()
+    if options.floors:
+        for window in {128, 32} - {each["window"] for each in counts()}:
+            line = json.dumps(count(window))
+            with BEST_COUNTS.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
     done = {(line["recipe"], line["seed"]) for line in lines()}
-    for id in () if options.table else options.ids or IDS:
+    for id in () if options.table or options.floors else options.ids or IDS:
         if (id, options.seed) in done:
             continue
         line = run(id, options.seed)

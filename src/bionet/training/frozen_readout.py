@@ -137,19 +137,18 @@ def frozen_readout_control(
             "frozen_readout_control: needs a validation split and one penalty at least to choose "
             "the ridge on."
         )
-    models: dict[Hidden | Literal["features"], PyTree] = {"features": problem.model}
+    found = [_solve_hidden(problem, readout, "features", key, ridges)]
+    calm = None
     if readout.without_recurrence is not None:
-        models["feed-forward"] = readout.without_recurrence(problem.model)
-    found = [
-        _solve_hidden(replace(problem, model=model), readout, hidden, key, ridges)
-        for hidden, model in models.items()
-    ]
+        calm = replace(problem, model=readout.without_recurrence(problem.model))
+        found.append(_solve_hidden(calm, readout, "feed-forward", key, ridges))
     best = max(found, key=lambda control: control.validation[problem.metric_name])
     if problem.test is not None:
         best = replace(best, test=evaluate(problem, best.model, problem.test, key))
     if not jnp.issubdtype(problem.validation.y.dtype, jnp.integer):
         return best
-    return _with_softmax_loss(replace(problem, model=models[best.hidden]), readout, best, key)
+    chosen = calm if calm is not None and best.hidden == "feed-forward" else problem
+    return _with_softmax_loss(chosen, readout, best, key)
 
 
 def _solve_hidden(

@@ -16,7 +16,7 @@ import jax
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from bionet.modules.trained import trained_mask
-from bionet.training.method import AbstractMethod, MethodSpec, TrainState
+from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.problem import Predict, Problem
 
 
@@ -95,8 +95,8 @@ def on_whole(method: AbstractMethod) -> AbstractMethod:
     """
     if not hasattr(method, "objective"):
         raise ValueError(
-            f"inside: needs a method that looks at a loss, got {type(method).__name__}. Freeze the "
-            "modules of its network instead, see bionet.modules.frozen."
+            f"Restricted: needs a method that looks at a loss, got {type(method).__name__}. Freeze "
+            "the modules of its network instead, see bionet.modules.frozen."
         )
     where = lambda one: one.objective.predict  # noqa: E731
     before = where(method)
@@ -115,14 +115,14 @@ class TrainedReadout(AbstractMethod):
         part: a function from the model to the nodes that may learn, the readout as a rule.
 
     Raises:
-        ValueError: a method that looks at no loss.
+        ValueError: a method that looks at no loss; at `init`, a model without that part.
     """
 
     spec: ClassVar[MethodSpec] = MethodSpec(
         name="frozen-trained",
         family="control",
         summary="Leave the model at its random start and train its readout by another method.",
-        needs=("a method that looks at a loss, and a part of the model that it may train",),
+        needs=("a model with the part that may be trained",),
     )
 
     method: AbstractMethod
@@ -132,16 +132,28 @@ class TrainedReadout(AbstractMethod):
         self.method, self.part = on_whole(method), part
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
-        """What the other method begins with, for the restricted model."""
-        return self.method.init(Restricted(model, self.part), key)
+        """The model, and what the other method remembers of its part."""
+        try:
+            self.part(model)
+        except (AttributeError, IndexError, KeyError, TypeError):
+            raise unmet(self.spec, self.spec.needs[0], model) from None
+        return _of_whole(self.method.init(Restricted(model, self.part), key))
 
     def step(
         self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray
     ) -> tuple[TrainState, dict[str, Array]]:
         """A step of the other method."""
-        return self.method.step(train_state, batch, key)
+        after, metrics = self.method.step(self._restricted(train_state), batch, key)
+        return _of_whole(after), metrics
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The whole model, with the part as it is trained."""
-        model = self.method.finish(train_state)
-        return model.whole if isinstance(model, Restricted) else model
+        return self.method.finish(self._restricted(train_state)).whole
+
+    def _restricted(self, train_state: TrainState) -> TrainState:
+        model = Restricted(train_state.model, self.part)
+        return TrainState(model, train_state.memory, train_state.step)
+
+
+def _of_whole(train_state: TrainState) -> TrainState:
+    return TrainState(train_state.model.whole, train_state.memory, train_state.step)

@@ -81,9 +81,9 @@ def _told(control: FrozenControl, metric: str) -> str:
     solved = f"{how}; ridge readout, penalty {control.ridge:g} chosen on validation data"
     if control.softmax is None:
         return solved
-    softmax = control.softmax
+    softmax, scores = control.softmax, control.test or control.validation
     return (
         f"{solved}, which the {metric} is of; the loss is that of a softmax readout on the same "
         f"features, L-BFGS on {softmax.targets:,} targets, penalty {softmax.penalty:g} chosen "
-        f"likewise, whose own {metric} is {control.test[f'softmax {metric}']:.1%}"
+        f"likewise, whose own {metric} is {scores[f'softmax {metric}']:.1%}"
     )

@@ -15,10 +15,12 @@ from bionet.training import (
     Objective,
     Restricted,
     SmoothLayer,
+    Storage,
     has_signs,
     loss_and_gradient,
     smooth_twin,
 )
+from bionet.training.restricted import TrainedReadout, on_whole
 from bionet.training.twin import UnrolledReadout
 
 KEY = jax.random.key(0)
@@ -131,3 +133,22 @@ class TestRestricted:
         assert np.array_equal(whole.layers[0].weight, model.layers[0].weight)
         assert not np.array_equal(whole.layers[1].weight, model.layers[1].weight)
         assert jax.tree.structure(whole) == jax.tree.structure(model)
+
+    def test_a_method_of_its_own_trains_the_same_part(self):
+        """The same bits as the restricted problem, and the whole model in and out."""
+        model = eqx.nn.MLP(2, 1, width_size=3, depth=1, key=KEY)
+        method = Gradient(Objective(lambda m, x, key: jax.vmap(m)(x), square), optax.adamw(0.1))
+        batch, part = (jnp.ones((4, 2)), jnp.ones((4, 1))), lambda m: m.layers[-1]
+        alone = TrainedReadout(method, part)
+        after, _ = alone.step(alone.init(model, KEY), batch, KEY)
+        restricted = on_whole(method)
+        expected, _ = restricted.step(restricted.init(Restricted(model, part), KEY), batch, KEY)
+        found, wanted = alone.finish(after), restricted.finish(expected).whole
+        assert jax.tree.structure(found) == jax.tree.structure(model)
+        for left, right in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+            np.testing.assert_array_equal(left, right)
+        assert np.array_equal(found.layers[0].weight, model.layers[0].weight)
+
+    def test_a_method_that_looks_at_no_loss_is_refused(self):
+        with pytest.raises(ValueError, match="needs a method that looks at a loss, got Storage"):
+            TrainedReadout(Storage(), lambda m: m)

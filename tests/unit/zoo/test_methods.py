@@ -39,7 +39,7 @@ def fits(recipe, name):
     if name == "storage":
         return recipe.spec.application == "memory"
     if name == "frozen":
-        return recipe.sizes is not None or recipe.linear is not None
+        return recipe.spec.application != "memory"  # all other networks have a hidden layer
     return True
 
 
@@ -86,6 +86,12 @@ def test_its_name_is_the_word_that_switches_it_on(name):
     recipe = zoo.get(own.get(name, "prototypes-es"))
     spec = recipe.with_method(name, **small(name)).method().spec
     assert spec.name == name or spec.name == f"{name}-readout"
+
+
+def test_a_memory_has_nothing_to_freeze_and_says_so():
+    """The reason is not that its network is no orchestrator."""
+    with pytest.raises(ValueError, match="'memory-hebbian' has no frozen control: all weights"):
+        zoo.get("memory-hebbian").with_method("frozen")
 
 
 def test_another_method_gives_the_same_kind_of_result():

@@ -6,7 +6,8 @@ default (8 x 8 pixels, no file needed), MNIST and Fashion-MNIST from files. It i
 the application: the same data, split and control as the recipes without a gradient have.
 
 What to expect: more than the frozen control, whose two hidden layers stay at their random start,
-and more than the nearest class mean. The numbers are in the spec, with the study they are from.
+and more than ridge on the pixels. On the small digits the nearest neighbour, a rule of one line,
+is ahead of it, as of every network here. The numbers are in the spec, with the study they are from.
 
 The loss is the mean softmax cross-entropy of the readout.
 """
@@ -142,4 +143,5 @@ RECIPE = Recipe(
     synthetic=synthetic,
     baselines=baselines,
     linear=lambda config: LINEAR,
+    revisions={"control": 2, "baselines": 2},
 )

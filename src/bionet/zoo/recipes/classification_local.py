@@ -10,7 +10,8 @@ falls to zero along a cosine.
 What to expect: on the small digits 96 % with 256 hidden units, about three points above the
 frozen control at the same width; on MNIST 95 % with 1,000 units, four points above its control,
 and still a little under 2,000 frozen random ReLU units with a ridge readout (95.8 %). Wider
-frozen layers catch up, so compare at equal width. Nothing was chosen on a test split.
+frozen layers catch up, so compare at equal width. On the small digits the nearest neighbour, a rule
+of one line, is right 98.6 % of the time. Nothing was chosen on a test split.
 Fashion-MNIST takes MNIST's numbers as they are and has not been measured.
 
 The loss is the mean margin hinge of the readout, at the readout's own threshold.
@@ -191,4 +192,5 @@ RECIPE = Recipe(
     synthetic=synthetic,
     baselines=baselines,
     control_steps=lambda config: config.free,
+    revisions={"baselines": 2},
 )

@@ -7,7 +7,8 @@ Only losses are looked at. The small digits of scikit-learn by default (8 x 8 pi
 needed), MNIST and Fashion-MNIST from files.
 
 What to expect: more than the frozen control of the same width and, on the small digits, about what
-backprop reaches (`--method backprop`), with hundreds of times as many evaluations.
+backprop reaches (`--method backprop`), with hundreds of times as many evaluations. There the
+nearest neighbour, a rule of one line, is ahead of both.
 
 The loss is the mean softmax cross-entropy of the readout.
 """
@@ -152,4 +153,5 @@ RECIPE = Recipe(
     synthetic=synthetic,
     baselines=baselines,
     linear=lambda config: LINEAR,
+    revisions={"baselines": 2},
 )
