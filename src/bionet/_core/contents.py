@@ -111,10 +111,9 @@ class _Walk:
         """The text of a value without parts; None for any other."""
         if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
             # A schedule of Optax turns its whole numbers into floats when it is first called.
-            whole = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
-            said = (
-                str(value) if isinstance(value, enum.Enum) else repr(int(value) if whole else value)
-            )
+            if isinstance(value, float) and value.is_integer() and abs(value) < EXACT:
+                value = int(value)
+            said = str(value) if isinstance(value, enum.Enum) else repr(value)
             return said if len(said) <= LONG else _sha256(said.encode("utf-8", "surrogatepass"))
         if eqx.is_array(value) or isinstance(value, (np.ndarray, np.generic)):
             return self._array(value)

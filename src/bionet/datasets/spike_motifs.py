@@ -127,9 +127,9 @@ def _sing(
     when = begin[..., None] + tempo[..., None] * times + rng.normal(0, jitter, times.shape)
     when = np.floor(when).astype(int)
     comes = (rng.random(times.shape) >= missing) & (when >= 0) & (when < steps)
-    sample, _, neuron = np.indices(times.shape)
+    sample, _, neuron = np.nonzero(comes)
     x = np.zeros((len(times), steps, times.shape[2]), bool)
-    x[sample[comes], when[comes], neuron[comes]] = True
+    x[sample, when[comes], neuron] = True
     return x
 
 

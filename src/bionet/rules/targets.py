@@ -126,7 +126,7 @@ def _rows(owner: str, y: Array, scores: Array) -> tuple[Array, np.ndarray | None
         rows = rows.astype(scores.dtype)
     if isinstance(y, Tracer):
         return rows, None
-    minus = (np.asarray(y) < 0).any(axis=-1, keepdims=True)
+    minus = np.asarray((np.asarray(y) < 0).any(axis=-1, keepdims=True))
     return rows, None if minus.all() else minus
 
 

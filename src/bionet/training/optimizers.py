@@ -139,7 +139,7 @@ def _kept(function: Any, optimizer: optax.GradientTransformation) -> Any:
 @functools.lru_cache(maxsize=128)
 def _refusals(
     optimizer: optax.GradientTransformation,
-    structure: jax.tree_util.PyTreeDef,
+    structure: Any,
     shapes: tuple[jax.ShapeDtypeStruct, ...],
 ) -> list[TypeError]:
     """The optimiser's errors if it is given nothing, then one thing more, until there is none."""

@@ -127,9 +127,12 @@ def baselines(config: Config, splits: Splits) -> dict[str, float]:
 
 
 def _read(splits: Splits, how: Callable[[np.ndarray], np.ndarray]) -> Splits:
-    parts = (splits.train, splits.validation, splits.test)
-    read = (None if part is None else Split(how(part.x), part.y) for part in parts)
-    return Splits(*read, name=splits.name, num_classes=splits.num_classes)
+    def read(part: Split) -> Split:
+        return Split(how(part.x), part.y)
+
+    held_out = None if splits.validation is None else read(splits.validation)
+    train, test = read(splits.train), read(splits.test)
+    return Splits(train, held_out, test, name=splits.name, num_classes=splits.num_classes)
 
 
 def _count(x: np.ndarray) -> np.ndarray:
