@@ -26,6 +26,7 @@ STUDY = Study(
         ),
         "local-es-normalised": arm("local-es", {"learning_rate": 0.00375}, lam=2.06, sigma=0.297),
         "self-guided-es": arm("self-guided-es", learning_rate=0.0162, sigma=0.423),
+        "past-guided-es": arm("past-guided-es", learning_rate=0.0205, sigma=0.526),
         "backprop": arm("backprop", learning_rate=0.00236, gain=0.684),
         "frozen": Arm(RECIPE, TASK, control=True),
     },
