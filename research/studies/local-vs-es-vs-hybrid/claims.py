@@ -22,7 +22,12 @@ def claims(page: Any) -> None:
     page.says("it loses on prototypes, {0.plus} {0.b} scaled and {1.plus} {1.b} raw, and wins on "
               "digits, {2.plus} {2.b} and {3.plus} {3.b}.", *timed)  # fmt: skip
     digits = SECONDS["digits"]
-    page.says("in those seconds, {0.plus} {0.b}, so", digits.less("self-guided-es", "local"))
+    page.says("gains as much on digits in those seconds, {0.plus} {0.b}, and evolution",
+              digits.less("self-guided-es", "local"))  # fmt: skip
+    page.says("its own past estimates gains {0.plus} {0.b} there",
+              digits.less("past-guided-es", "local"))  # fmt: skip
+    page.says("from the local rule on digits ({0.plus} {0.b})",
+              EVALUATIONS["digits"].less("past-guided-es", "local"))  # fmt: skip
     page.says("has {0.v} % {0.b} on five of the ten seeds", SWEEP["digits"].reached("local"))
     evaluations(page)
     validation(page)
