@@ -10,10 +10,16 @@ network of leaky integrate-and-fire units, written in dm-haiku, reads the spikes
 trained by surrogate gradients through time (arctan: Fang et al., 2021, arXiv:2007.05785; Neftci,
 Mostafa and Zenke, 2019, arXiv:1901.09948).
 
-`classification-rsnn` is the same network on an easier task, of which one nearest neighbour on the
-raw raster solves 99.8 %. Here samples that look alike mostly have the second singer in common.
+What to expect: 96.8 % over five seeds, chance 25. Counts of spikes are at chance; one nearest
+neighbour on the raw raster answers 32.9 % right, and fifty of them 63.1 %, the strongest of the rules
+that were tried, on rasters that are smoothed and shifted to where they fit best. Rasters that look
+alike mostly have the second singer in common, or motifs that do not count. Ridge on the frozen
+spiking layer, the frozen control 33.3 %; without recurrent weights 54.6 %, about what one gets who
+knows which motifs were sung but not in which order (53 %). The surrogate's slope decides: half of
+it, and the network stays near chance. The demo takes half the epochs.
 
-EXPECT
+`classification-rsnn` is the same network on two motifs in fixed places, which one nearest neighbour
+solves (99.8 %).
 
 The loss is the mean softmax cross-entropy of the readout.
 """
