@@ -54,8 +54,7 @@ def answer(page: Any) -> None:
     page.says("On MNIST it reaches {0.v} % {0.b}, feedback alignment and DFA are {1:.2f} points {2} and "
               "{3:.2f} {4} behind it", MNIST.reached("backprop"), -gaps[0].value, gaps[0].to(2).lessb,
               -gaps[1].value, gaps[1].to(2).lessb)  # fmt: skip
-    assert gaps[2].less == gaps[3].less, "both behind by as much"
-    page.says("on Fashion-MNIST it reaches {0.v} % {0.b} and they are both {1.less} behind {1.lessb} and {2.lessb}.",
+    page.says("on Fashion-MNIST it reaches {0.v} % {0.b} and they are {1.less} {1.lessb} and {2.less} {2.lessb} behind it.",
               FASHION.reached("backprop"), gaps[2], gaps[3])  # fmt: skip
     page.says("the surrogate has {0.v} % {0.b} and {1.v} {1.b}, the smooth twin {2.v} {2.b} and {3.v} {3.b}, "
               "before the two-phase rule with {4.v} {4.b} and {5.v} {5.b} and contrastive learning with "
@@ -75,8 +74,10 @@ def answer(page: Any) -> None:
 
 def below(page: Any) -> None:
     """The second half of the answer."""
-    page.says("The error-phase rule is {0.v} points above its own on MNIST {0.b} and {1.less} below it on "
-              "Fashion-MNIST {1.lessb}.", *(over(study, "error-phase") for study in BOTH))  # fmt: skip
+    error_phase = [over(study, "error-phase") for study in BOTH]
+    page.says("The error-phase rule is {0.v} points above its own on MNIST {0.b} and not told apart from it on "
+              "Fashion-MNIST, {1.v} {1.b}.", *error_phase)  # fmt: skip
+    assert error_phase[1].low <= 0 <= error_phase[1].high
     less = [study.less(*pair) for pair in TABLE.CORRECTED.items() for study in BOTH]
     page.says("it costs the local rule {0.less} points {0.lessb} and {1.less} {1.lessb}, the surrogate gradient "
               "{2.less} {2.lessb} and {3.less} {3.lessb}.", *less)  # fmt: skip
