@@ -53,7 +53,7 @@ def test_the_page_of_the_new_one_has_the_numbers_of_its_lines():
     for phrase, name in (
         ("what to expect: {} %", "metrics"),
         ("one nearest neighbour on the raw raster answers {} %", "nearest neighbour"),
-        ("fifty of them {} %", "50 neighbours, smoothed and shifted"),
+        ("fifty of them {} %", "100 neighbours, smoothed and shifted"),
         ("the frozen control {} %", "control"),
         ("without recurrent weights {} %", "ablation"),
     ):
@@ -70,4 +70,4 @@ def test_what_was_tried_without_a_network_stays_below_it():
     reached = means(NEW)
     assert best[80] < reached["metrics"] - 25
     assert best[40] < reached["metrics"]
-    assert best[80] < reached["50 neighbours, smoothed and shifted"] + 5  # it is the strongest
+    assert best[80] < reached["100 neighbours, smoothed and shifted"] + 5  # it is the strongest
