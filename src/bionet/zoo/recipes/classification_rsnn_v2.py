@@ -11,8 +11,8 @@ trained by surrogate gradients through time (arctan: Fang et al., 2021, arXiv:20
 Mostafa and Zenke, 2019, arXiv:1901.09948).
 
 What to expect: 96.8 % over five seeds, chance 25. Counts of spikes are at chance; one nearest
-neighbour on the raw raster answers 32.9 % right, and a hundred of them 65.5 %, the best of the rules
-that were tried, on rasters that are smoothed and shifted to where they fit best. Rasters that look
+neighbour on the raw raster answers 32.9 % right, and a hundred of them 65.5 %, the best of what was
+tried, on rasters that are smoothed and shifted to where they fit best. Rasters that look
 alike mostly have the second singer in common, or motifs that do not count. Ridge on the frozen
 spiking layer, the frozen control 33.3 %; without recurrent weights 54.6 %, about what one gets who
 knows which motifs were sung but not in which order (53 %). The surrogate's slope decides: half of
