@@ -53,7 +53,7 @@ def test_the_page_of_the_new_one_has_the_numbers_of_its_lines():
     for phrase, name in (
         ("what to expect: {} %", "metrics"),
         ("one nearest neighbour on the raw raster answers {} %", "nearest neighbour"),
-        ("fifty of them {} %", "100 neighbours, smoothed and shifted"),
+        ("a hundred of them {} %", "100 neighbours, smoothed and shifted"),
         ("the frozen control {} %", "control"),
         ("without recurrent weights {} %", "ablation"),
     ):

@@ -195,4 +195,5 @@ RECIPE = Recipe(
     baselines=baselines,
     readout=lambda policy: policy.cells[2:],
     metric="balanced",
+    revisions={"control": 2},
 )
