@@ -89,7 +89,7 @@ def songs(page: Any) -> None:
         for channels in (80, 40)
     }
     both, alone = right.values()
-    assert max(both, key=both.__getitem__) == "100 neighbours, smoothed, reach 4"
+    assert max(both, key=both.__getitem__) == "100 neighbours, smoothed less, reach 4"
     page.says("One nearest neighbour on the raw raster answers {0:.1f} % right; a hundred on rasters that "
               "are smoothed and shifted, {1:.1f} %,",
               both["nearest neighbour"], max(both.values()))  # fmt: skip
@@ -97,8 +97,8 @@ def songs(page: Any) -> None:
     def best(part: str) -> float:
         return max(value for name, value in both.items() if part in name)
 
-    page.says("Time warping instead of shifts reaches {0:.1f} %, ridge on coincidences of spikes "
-              "{1:.1f} %, ridge with a kernel on the smoothed raster {2:.1f} %",
+    page.says("Time warping instead of shifts reaches {0:.1f} % (100 samples), ridge on "
+              "coincidences of spikes {1:.1f} %, ridge with a kernel on the smoothed raster {2:.1f} %",
               best("warped"), best("coincidences"), best("ridge on smoothed"))  # fmt: skip
     page.says("reads {0:.1f} % by the best of them, still less than the network",
               max(alone.values()))  # fmt: skip

@@ -34,9 +34,12 @@ PENALTIES = (0.01, 0.1, 1.0, 10.0)  # of kernels with a mean diagonal of 1
 Rule = Callable[[Split, np.ndarray], np.ndarray]
 
 
-def smooth(x: np.ndarray) -> np.ndarray:
+def smooth(x: np.ndarray, width: float = 1.5) -> np.ndarray:
     """Every second step of the smoothed raster."""
-    return smooth_in_time(x, 1.5)[:, ::2]
+    return smooth_in_time(x, width)[:, ::2]
+
+
+narrow, wide = (functools.partial(smooth, width=width) for width in (1.0, 2.0))
 
 
 def class_mean(train: Split, x: np.ndarray, reach: int) -> np.ndarray:
@@ -119,7 +122,13 @@ def rules() -> dict[str, tuple[Callable[[np.ndarray], np.ndarray] | None, Rule, 
         for count in (1, 10, 50, 100):
             rule = functools.partial(shifted_neighbours, neighbours=count, reach=reach)
             found[f"{count} neighbours, smoothed, reach {2 * reach}"] = (smooth, rule, 1000)
-    for count in (1, 25):
+    for count in (200, 400):
+        rule = functools.partial(shifted_neighbours, neighbours=count, reach=2)
+        found[f"{count} neighbours, smoothed, reach 4"] = (smooth, rule, 1000)
+    hundred = functools.partial(shifted_neighbours, neighbours=100, reach=2)
+    found["100 neighbours, smoothed less, reach 4"] = (narrow, hundred, 1000)
+    found["100 neighbours, smoothed more, reach 4"] = (wide, hundred, 1000)
+    for count in (1, 25, 100):
         warped = functools.partial(warped_neighbours, neighbours=count)
         found[f"{count} neighbours, smoothed, warped"] = (smooth, warped, 100)
     for made, how in (("smoothed raster", smooth), ("coincidences", coincidences)):

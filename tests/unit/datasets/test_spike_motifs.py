@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bionet.datasets import Split, Splits
+from bionet.datasets import Split, Splits, spike_motifs
 from bionet.datasets.spike_motifs import (
     CLASSES,
     make_motif_songs,
@@ -72,6 +73,12 @@ def _second_motif(x: np.ndarray) -> np.ndarray:
     return (order / order.max(1, keepdims=True))[:, None] - 0.5
 
 
+def test_who_knows_the_motifs_but_not_their_order_is_right_as_often_as_the_page_says() -> None:
+    songs = itertools.product(range(CLASSES), repeat=4)  # of five motifs, one is the cue
+    shares = [max(map(song.count, song)) / 4 for song in songs]  # the answer is one of the four
+    assert f"right in {100 * np.mean(shares):.0f} %" in " ".join(str(spike_motifs.__doc__).split())
+
+
 def test_one_singer_has_the_channels_of_one_and_noise_alone_is_noise() -> None:
     quiet = make_motif_songs(0, singers=1, missing=1.0, noise=0.1, **SMALL)
     assert quiet.train.x.shape == (400, 60, 40)
@@ -132,13 +139,13 @@ def test_a_shift_finds_what_a_raster_as_it_is_does_not() -> None:
     pattern = np.zeros((2, 12, 4), np.float32)
     pattern[0, (2, 3, 4), (0, 1, 2)] = 1
     pattern[1, (2, 3, 4), (2, 1, 0)] = 1
-    train, late = Split(pattern, [0, 1]), np.roll(pattern, 3, axis=1)
+    train, late = Split(pattern, np.array([0, 1])), np.roll(pattern, 3, axis=1)
     assert shifted_neighbours(train, late, neighbours=1, reach=3).tolist() == [0, 1]
     assert shifted_neighbours(train, late, neighbours=1, reach=0).tolist() != [0, 1]
 
 
 def test_what_shifted_neighbours_cannot_do_is_refused() -> None:
-    train, x = Split(np.ones((3, 4, 2)), [0, 1, 1]), np.ones((1, 4, 2), np.float32)
+    train, x = Split(np.ones((3, 4, 2)), np.array([0, 1, 1])), np.ones((1, 4, 2), np.float32)
     for options, told in (
         ({"neighbours": 0, "reach": 0}, "`neighbours` must be >= 1, got 0"),
         ({"neighbours": 4, "reach": 0}, "needs at most 3 neighbours and a reach below 4, got 4 a"),
