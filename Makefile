@@ -51,7 +51,7 @@ evidence: $(RUN)
 	$(BIN)/python research/readme.py
 
 test: $(DEV)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --max-worker-restart=0 $(ARGS)
 
 check: lint types layers docs
 	$(MAKE) test

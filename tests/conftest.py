@@ -7,9 +7,10 @@ sum is exact in single precision: local fields tie often, and equal means equal 
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar, NamedTuple, final
 
@@ -52,7 +53,22 @@ for _name, _value in COMPILED.items():
         jax.config.update(_name, _value)
         os.environ[_name.upper()] = str(_value)
 
+# Each compiled program holds some ten maps of memory, of which the kernel gives a process 65,530;
+# a worker that has run most of the suite comes close, and XLA then ends it by a segmentation fault.
+MAPS = 20_000
+
 INPUT, FIRST, SECOND, LABELS = 5, 7, 6, 3
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _room_for_programs() -> Iterator[None]:
+    """Drops what is compiled after a file of tests, once it takes much of what there is."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and len(maps.read_bytes().splitlines()) > MAPS:
+        eqx.clear_caches()
+        jax.clear_caches()
+        gc.collect()
 
 
 class Network(NamedTuple):
