@@ -15,6 +15,7 @@ from bionet.cli.plan import Plan, installed_versions
 from bionet.cli.platforms import check_platforms
 from bionet.cli.run_directory import RunDirectory
 from bionet.cli.settings import read_settings
+from bionet.training.registry import make_options
 
 if TYPE_CHECKING:
     from bionet.zoo.recipe import Recipe
@@ -70,9 +71,9 @@ def _switched(
         if options.options:
             raise UsageError("Option --option sets what --method takes; give --method too.")
         return recipe, {}
-    from bionet.zoo.methods import Switch
-
-    defaults = Switch.of(options.method, {}).options
+    own = recipe.own_choice()
+    named = options.method == own.name
+    defaults = own.options if named else make_options(options.method, {})
     owner = f"method {options.method!r}"
     chosen = asdict(defaults) | read_settings(defaults, options.options, owner, "--option")
     return recipe.with_method(options.method, **chosen), chosen

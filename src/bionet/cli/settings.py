@@ -11,18 +11,20 @@ from __future__ import annotations
 import ast
 import contextlib
 import dataclasses
+import functools
 import inspect
 import io
 import re
 import textwrap
 import tokenize
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bionet._core.names import unknown
 from bionet.cli.errors import UsageError
-from bionet.zoo.values import field_types, type_name
+from bionet.training.values import field_types, type_name
+from bionet.zoo.fields import Entry
 
 
 class Field(NamedTuple):
@@ -36,11 +38,7 @@ class Field(NamedTuple):
 
 def fields_of(config: Any) -> list[Field]:
     """The fields of a config in order, each with its present value and its comment."""
-    comments: dict[str, str] = {}
-    for base in reversed(type(config).__mro__):
-        if dataclasses.is_dataclass(base):
-            comments.update(_comments(base))
-    types = field_types(config)
+    comments, types = _comments_of(config), field_types(config)
     return [
         Field(name, type_name(types[name]), getattr(config, name), comments.get(name, ""))
         for name in (field.name for field in dataclasses.fields(config))
@@ -77,6 +75,26 @@ def read_settings(
                 f"{type_name(types[name])}; {text!r} came."
             ) from None
     return values
+
+
+def _comments_of(config: Any) -> dict[str, str]:
+    """The comment of each field, also of those that a recipe's config has from elsewhere."""
+    flat: Mapping[str, Entry] | None = getattr(type(config), "FLAT", None)
+    if flat is None:
+        return _all_comments(type(config))
+    return {
+        name: _all_comments(entry.owner).get(entry.place.name, "") for name, entry in flat.items()
+    }
+
+
+@functools.cache
+def _all_comments(config_type: type) -> dict[str, str]:
+    """The comments of a dataclass and of those that it derives from."""
+    comments: dict[str, str] = {}
+    for base in reversed(config_type.__mro__):
+        if dataclasses.is_dataclass(base):
+            comments.update(_comments(base))
+    return comments
 
 
 def _read(kind: Any, text: str) -> Any:

@@ -16,7 +16,8 @@ from bionet._core.names import unknown
 from bionet.studies.protocol import Arm, Budget, Study
 from bionet.studies.spaces import Choice
 from bionet.studies.trial import Config, Trial
-from bionet.zoo.methods import METHODS, Switch
+from bionet.training.options import written
+from bionet.training.registry import METHODS
 from bionet.zoo.recipe import Recipe
 from bionet.zoo.registry import UnknownRecipeError
 
@@ -55,10 +56,10 @@ def config_of(study: Study, arm: str, change: Mapping[str, Any], budget: Budget)
         "recipe": recipe.id,
         "dataset": recipe.config.dataset,
         "method": declared.method,
-        "options": {} if recipe.switched is None else asdict(recipe.switched.options),
+        "options": {} if recipe.switched is None else written(recipe.switched.options),
         "overrides": dict(declared.overrides),
         "control": declared.control,
-        "config": asdict(recipe.config),
+        "config": recipe.written(),
         "budget": asdict(budget) | {"amount": float(budget.amount)},
         **control_revision(recipe, declared),
     }
@@ -100,7 +101,7 @@ def option_names(arm: Arm) -> list[str]:
     """What can be set of an arm's method; nothing where it is the recipe's own."""
     if arm.method is None or arm.method not in METHODS:
         return []
-    return [field.name for field in dataclasses.fields(METHODS[arm.method].options)]
+    return [field.name for field in dataclasses.fields(METHODS[arm.method].Options)]
 
 
 def recipe_of(study: Study, arm: str, change: Mapping[str, Any] | None = None) -> Recipe[Any]:
@@ -133,7 +134,7 @@ def switched(recipe: Recipe[Any], method: str | None, options: Mapping[str, Any]
     """The recipe by another method, without `with_method`'s look at a whole model."""
     if method is None:
         return recipe
-    return dataclasses.replace(recipe, switched=Switch.of(method, options))
+    return recipe.switch(method, options)
 
 
 def rebuilt(config: Config) -> Recipe[Any]:
@@ -180,7 +181,7 @@ def _check_spaces(study: Study, arm: str, recipe: Recipe[Any]) -> None:
     """Whether what is tuned exists, and whether each value of a choice is taken."""
     if study.tuning is None:
         return
-    known = [*option_names(study.arms[arm]), *asdict(recipe.config)]
+    known = [*option_names(study.arms[arm]), *recipe.flat]
     for name, space in study.tuning.spaces.get(arm, {}).items():
         where = f"Arm {arm!r} of study {study.name!r}, tuning"
         if name not in known or name == "epochs":

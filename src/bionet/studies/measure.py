@@ -36,7 +36,6 @@ from bionet.studies.trial import Trial, short_hash
 from bionet.training.fit import fit
 from bionet.training.method import AbstractMethod
 from bionet.training.problem import Problem
-from bionet.training.restricted import inside
 from bionet.zoo.control import control_of
 from bionet.zoo.recipe import Recipe
 
@@ -62,7 +61,7 @@ def measured(trial: Trial) -> Line:
     began = time.perf_counter()
     recipe = rebuilt(trial.config)
     budget = Budget(**trial.config["budget"])
-    solved = trial.config["control"] and (recipe.control_steps or recipe.linear)
+    solved = trial.config["control"] and recipe.control is not None and recipe.control.is_solved
     run = _solved if solved else _trained
     found = run(recipe, trial, budget, clock)
     return {
@@ -138,7 +137,7 @@ def _prepared(
     """The recipe with as many epochs as the budget has, its problem and method, and the meter."""
     if budget.unit == "epochs":
         recipe = recipe.replace(epochs=int(budget.amount))
-    splits = recipe.data(recipe.config, trial.seed)
+    splits = recipe.splits(trial.seed)
     problem, method = _task(recipe, trial, splits)
     examples = batch_examples(problem.train)
     per_step = 1.0
@@ -158,10 +157,10 @@ def _prepared(
 def _task(recipe: Recipe[Any], trial: Trial, splits: Any) -> tuple[Problem, AbstractMethod]:
     problem = recipe.problem(trial.seed, splits)
     if not trial.config["control"]:
-        return problem, recipe.method()
-    if recipe.readout is None:
+        return problem, recipe.build_method()
+    if recipe.control is None:
         raise ValueError(f"Recipe {recipe.id!r} has no frozen control; take this arm out.")
-    return inside(problem, recipe.own_method(), recipe.readout)
+    return recipe.control.restrict(problem, recipe.build_own_method())
 
 
 _KNOWN: dict[str, float] = {}

@@ -9,7 +9,8 @@ a state that its senders hold now, only what they sent in time.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, final
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, final
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -26,7 +27,41 @@ from bionet.training.local_guard import check_labels, check_local
 from bionet.training.local_method import AbstractLocalMethod
 from bionet.training.method import MethodSpec, TrainState, unmet
 from bionet.training.optimizers import start_optimizer
+from bionet.training.options import EdgeRates
 from bionet.training.problem import Predict
+from bionet.training.timing import Timing, run_in_time
+from bionet.training.workload import WorkloadLike, settling
+
+
+@dataclass(frozen=True)
+class AsyncOptions(EdgeRates):
+    """Options of `AsyncTwoPhase`; what is None is as the workload's own timing, or `Timing`'s."""
+
+    learning_rate: float = 2e-3  # of the optimiser, at the start
+    clamped: int | None = None  # steps of the output with the label
+    free: int | None = None  # its steps without it; where nothing is timed, as an answer takes
+    input_rate: float | None = None  # Hz at which the input is sent
+    hidden_rate: float | None = None  # Hz at which the hidden rows are updated
+    output_rate: float | None = None  # Hz at which the output is
+    taking: float | None = None  # seconds that an update takes
+    delay: float | None = None  # seconds that a message travels
+    jitter: float | None = None  # standard deviation of both, as a share of them
+    window: int | None = None  # messages of each sender that a row hears at once
+    episodes: int | None = None  # schedules to train on
+
+    def timing(self, workload: WorkloadLike, config: Any) -> Timing:
+        """Rates, delays and phases: the options, and for the rest the workload's own."""
+        _, steps = settling(workload, config, "async-two-phase")
+        timed: Timing | None = getattr(workload, "timing", lambda _: None)(config)
+        timed = Timing(clamped=steps, free=steps) if timed is None else timed
+        given = {
+            "rate_in": self.input_rate,
+            "rate_hidden": self.hidden_rate,
+            "rate_out": self.output_rate,
+            **{name: getattr(self, name) for name in ("clamped", "free", "taking", "delay")},
+            **{name: getattr(self, name) for name in ("jitter", "window", "episodes")},
+        }
+        return replace(timed, **{name: to for name, to in given.items() if to is not None})
 
 
 @final
@@ -72,6 +107,7 @@ class AsyncTwoPhase(AbstractLocalMethod):
         needs=("an orchestrator, whose modules have local rules",),
         sources=("arXiv:2509.05041",),
     )
+    Options: ClassVar[type] = AsyncOptions
 
     network: Network = eqx.field(static=True)
     graph: Graph = eqx.field(static=True)
@@ -99,6 +135,27 @@ class AsyncTwoPhase(AbstractLocalMethod):
         self.optimizer = optax.adam(5e-3) if optimizer is None else optimizer
         self.clamped, self.free = clamped, free
         self.scales = EdgeScales(edge_rates, edge_decays)
+
+    @classmethod
+    def from_workload(
+        cls, workload: WorkloadLike, config: Any, options: AsyncOptions, steps: int
+    ) -> AsyncTwoPhase:
+        """The method for a workload's network and its rates and delays.
+
+        Args:
+            workload: what is trained; its network is an orchestrator.
+            config: of the workload.
+            options: of the method.
+            steps: the updates of the run, over which a schedule is planned.
+        """
+        timing = options.timing(workload, config)
+        return cls(
+            *run_in_time(workload, config, timing, learning=True),
+            optimizer=options.build_optimizer(steps),
+            clamped=timing.clamped,
+            free=timing.free,
+            **options.edge_scales(workload, config),
+        )
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The state before the first step; optimiser memory for the trained leaves alone."""

@@ -13,6 +13,7 @@ by itself, by its margin, learns nothing. The modules' own rules do the rest.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar, final
 
 import equinox as eqx
@@ -32,7 +33,14 @@ from bionet.training.local_guard import check_local
 from bionet.training.local_method import AbstractLocalMethod
 from bionet.training.method import MethodSpec, TrainState, unmet
 from bionet.training.optimizers import start_optimizer
+from bionet.training.options import Settling
 from bionet.training.problem import Predict
+from bionet.training.workload import WorkloadLike, settling
+
+
+@dataclass(frozen=True)
+class ContrastiveOptions(Settling):
+    """Options of `Contrastive`."""
 
 
 @final
@@ -85,6 +93,7 @@ class Contrastive(AbstractLocalMethod):
         needs=("an orchestrator, whose modules have local rules",),
         sources=("doi:10.1162/neco.1996.8.5.895",),
     )
+    Options: ClassVar[type] = ContrastiveOptions
 
     state: SequentialState
     optimizer: optax.GradientTransformation
@@ -111,6 +120,28 @@ class Contrastive(AbstractLocalMethod):
         self.optimizer = optax.adam(5e-3) if optimizer is None else optimizer
         self.scales = EdgeScales(edge_rates, edge_decays)
         self.early_stop = early_stop
+
+    @classmethod
+    def from_workload(
+        cls, workload: WorkloadLike, config: Any, options: ContrastiveOptions, steps: int
+    ) -> Contrastive:
+        """The method for a workload's network and loss.
+
+        Args:
+            workload: what is trained.
+            config: of the workload.
+            options: of the method.
+            steps: the updates of the run, over which a schedule is planned.
+        """
+        state, most = settling(workload, config, cls.spec.name)
+        return cls(
+            state,
+            optimizer=options.build_optimizer(steps),
+            clamped=most if options.clamped is None else options.clamped,
+            free=most if options.free is None else options.free,
+            early_stop=options.early_stop,
+            **options.edge_scales(workload, config),
+        )
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The state before the first step; optimiser memory for the trained leaves alone."""

@@ -16,6 +16,7 @@ labels in the state before the error came: that is the state in which it will be
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, final
 
 import equinox as eqx
@@ -38,7 +39,9 @@ from bionet.training.local_guard import check_local
 from bionet.training.local_method import AbstractLocalMethod
 from bionet.training.method import MethodSpec, TrainState, unmet
 from bionet.training.optimizers import start_optimizer
+from bionet.training.options import Settling, later
 from bionet.training.problem import Predict
+from bionet.training.workload import WorkloadLike, settling
 
 Known = Mapping[Edge, Array]
 
@@ -51,6 +54,17 @@ class _Reached(NamedTuple):
     after: SequentialState
     gate: Array | None
     known: Known
+
+
+@dataclass(frozen=True)
+class ErrorPhaseOptions(Settling):
+    """Options of `ErrorPhase`."""
+
+    clamped: int | None = None  # most steps with the error; None is one
+    free: int | None = None  # most steps after it; None is none
+    warmup: int | None = later(None)  # most steps before the error; None is as an answer takes
+    margin: float | None = later(None)  # from which on an example teaches no hidden unit; or none
+    beta: float = later(1.0)  # factor on the error that enters
 
 
 @final
@@ -115,6 +129,7 @@ class ErrorPhase(AbstractLocalMethod):
         ),
         sources=("arXiv:2509.05041", "doi:10.1038/ncomms13276"),
     )
+    Options: ClassVar[type] = ErrorPhaseOptions
 
     state: SequentialState
     optimizer: optax.GradientTransformation
@@ -150,6 +165,31 @@ class ErrorPhase(AbstractLocalMethod):
         self.beta = jnp.asarray(beta, jnp.float32)
         self.scales = EdgeScales(edge_rates, edge_decays)
         self.early_stop = early_stop
+
+    @classmethod
+    def from_workload(
+        cls, workload: WorkloadLike, config: Any, options: ErrorPhaseOptions, steps: int
+    ) -> ErrorPhase:
+        """The method for a workload's network and loss.
+
+        Args:
+            workload: what is trained.
+            config: of the workload.
+            options: of the method.
+            steps: the updates of the run, over which a schedule is planned.
+        """
+        state, most = settling(workload, config, cls.spec.name)
+        return cls(
+            state,
+            optimizer=options.build_optimizer(steps),
+            warmup=most if options.warmup is None else options.warmup,
+            clamped=1 if options.clamped is None else options.clamped,
+            free=options.free or 0,
+            margin=options.margin,
+            beta=options.beta,
+            early_stop=options.early_stop,
+            **options.edge_scales(workload, config),
+        )
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The state before the first step; optimiser memory for the trained leaves alone."""

@@ -15,6 +15,7 @@ import dataclasses
 import functools
 import inspect
 import sys
+from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 import equinox as eqx
@@ -29,6 +30,7 @@ from bionet.training.guards import check_dependence
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.objective import Objective
 from bionet.training.optimizers import note, noting
+from bionet.training.options import Descent, Pairs, as_pairs, later
 from bionet.training.population import Population, judged, told
 from bionet.training.problem import Predict
 from bionet.training.ties import held, undecided, weighing
@@ -38,10 +40,26 @@ from bionet.training.trained_vector import (
     trained_vector,
     with_trained,
 )
+from bionet.training.workload import WorkloadLike
 
 # They keep several means, or none at all; a model is one.
 WITHOUT_A_MEAN = ("RandomSearch", "SV_CMA_ES", "SV_Open_ES")
 Settings = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class EvolutionOptions(Descent):
+    """Options of `Evolution`."""
+
+    learning_rate: float = 1e-2  # of the optimiser, for strategies that have one
+    strategy: str = "Open_ES"  # the strategy, by its name in evosax
+    population: int = 64  # members per generation
+    sigma: float | None = 0.05  # standard deviation of the first population; None is the strategy's
+    chunk: int | None = None  # members that exist at a time; None is all
+    settings: Pairs = later(())  # what else the strategy takes, by its name in evosax
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "settings", as_pairs(self.settings))
 
 
 @final
@@ -96,6 +114,7 @@ class Evolution(AbstractMethod):
         needs=("a model with trained leaves",),
         sources=("arXiv:2212.04180", "arXiv:1703.03864"),
     )
+    Options: ClassVar[type] = EvolutionOptions
 
     objective: Objective
     sigma: Float[Array, ""] | None
@@ -140,6 +159,30 @@ class Evolution(AbstractMethod):
             )
         if not {"std_schedule"} & taken and "std_init" not in fields:
             raise ValueError(f"Evolution: {self.strategy} has no sigma; pass sigma=None.")
+
+    @classmethod
+    def from_workload(
+        cls, workload: WorkloadLike, config: Any, options: EvolutionOptions, steps: int
+    ) -> Evolution:
+        """The method for a workload's network and loss.
+
+        Args:
+            workload: what is trained.
+            config: of the workload.
+            options: of the method.
+            steps: the updates of the run, over which a schedule is planned.
+        """
+        settings = dict(options.settings)
+        if takes_optimizer(options.strategy):
+            settings["optimizer"] = options.build_optimizer(steps)
+        return cls(
+            workload.objective(config),
+            options.strategy,
+            population=options.population,
+            sigma=options.sigma,
+            chunk=options.chunk,
+            **settings,
+        )
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The model as the mean, and the strategy's own state."""

@@ -12,6 +12,7 @@ between the feedback and the forward weights, layer by layer.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, final
 
 import equinox as eqx
@@ -27,7 +28,9 @@ from bionet.training.guards import check_forward, check_slope
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.objective import Objective
 from bionet.training.optimizers import start_optimizer, updated
+from bionet.training.options import Descent
 from bionet.training.problem import Predict
+from bionet.training.workload import WorkloadLike
 
 Matrices = tuple[Float[Array, "k d"], ...]
 SendBack = Callable[[Array, list[Array], Matrices], list[Array]]
@@ -45,6 +48,13 @@ class Memory(NamedTuple):
 
     optimizer: PyTree
     feedback: Matrices
+
+
+@dataclass(frozen=True)
+class FeedbackOptions(Descent):
+    """Options of feedback alignment, direct or not."""
+
+    strength: float = 1.0  # scale of the fixed feedback weights
 
 
 @final
@@ -91,6 +101,7 @@ class FeedbackAlignment(AbstractMethod):
         needs=(NEED, "the error of the output"),
         sources=("doi:10.1038/ncomms13276",),
     )
+    Options: ClassVar[type] = FeedbackOptions
 
     objective: Objective
     optimizer: optax.GradientTransformation
@@ -106,6 +117,21 @@ class FeedbackAlignment(AbstractMethod):
         self.objective = objective
         self.optimizer = optax.adam(1e-3) if optimizer is None else optimizer
         self.strength = jnp.asarray(strength, jnp.float32)
+
+    @classmethod
+    def from_workload(
+        cls, workload: WorkloadLike, config: Any, options: FeedbackOptions, steps: int
+    ) -> FeedbackAlignment:
+        """The method for a workload's network and loss.
+
+        Args:
+            workload: what is trained.
+            config: of the workload.
+            options: of the method.
+            steps: the updates of the run, over which a schedule is planned.
+        """
+        optimizer = options.build_optimizer(steps)
+        return cls(workload.objective(config), optimizer, strength=options.strength)
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The model, and feedback weights with the shapes of the forward ones."""
@@ -162,6 +188,7 @@ class DirectFeedbackAlignment(AbstractMethod):
         needs=(NEED, "the error of the output"),
         sources=("arXiv:1609.01596",),
     )
+    Options: ClassVar[type] = FeedbackOptions
 
     objective: Objective
     optimizer: optax.GradientTransformation
@@ -177,6 +204,21 @@ class DirectFeedbackAlignment(AbstractMethod):
         self.objective = objective
         self.optimizer = optax.adam(1e-3) if optimizer is None else optimizer
         self.strength = jnp.asarray(strength, jnp.float32)
+
+    @classmethod
+    def from_workload(
+        cls, workload: WorkloadLike, config: Any, options: FeedbackOptions, steps: int
+    ) -> DirectFeedbackAlignment:
+        """The method for a workload's network and loss.
+
+        Args:
+            workload: what is trained.
+            config: of the workload.
+            options: of the method.
+            steps: the updates of the run, over which a schedule is planned.
+        """
+        optimizer = options.build_optimizer(steps)
+        return cls(workload.objective(config), optimizer, strength=options.strength)
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The model, and a matrix from the output to each hidden layer."""

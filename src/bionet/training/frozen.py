@@ -13,8 +13,8 @@ dynamics, and the same without recurrence.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, final, get_args
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Literal, final, get_args
 
 import equinox as eqx
 import jax
@@ -35,11 +35,32 @@ from bionet.training.evaluate import evaluate
 from bionet.training.fit import fit
 from bionet.training.health import comparable
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
+from bionet.training.options import Pairs, as_pairs, later
 from bionet.training.problem import Problem
 from bionet.training.ridge import search_ridge, solve_ridge
 from bionet.training.softmax_readout import SoftmaxFit
+from bionet.training.workload import WorkloadLike
 
 Hidden = Literal["dynamics", "feed-forward"]
+
+
+@dataclass(frozen=True)
+class FrozenOptions:
+    """Options of the frozen control as a method."""
+
+    ridge: float = 100.0  # penalty on the readout weights; nothing to a readout that is trained
+    method: str | None = later(None)  # trains a readout that can't be solved; None is the recipe's
+    method_options: Pairs = later(())  # options of that method
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "method_options", as_pairs(self.method_options))
+
+    def completed(self, own: str, own_options: Any) -> FrozenOptions:
+        """The options with the recipe's own method as the one that trains, if none is named."""
+        if self.method is not None:
+            return self
+        kept = {each.name: getattr(own_options, each.name) for each in fields(own_options)}
+        return replace(self, method=own, method_options=as_pairs(kept))
 
 
 @final
@@ -65,6 +86,7 @@ class FrozenHidden(AbstractMethod):
         summary="Leave the hidden layers at their random start and solve the readout.",
         needs=("an orchestrator whose output row listens through dense adapters that learn",),
     )
+    Options: ClassVar[type] = FrozenOptions
 
     state: SequentialState
     ridge: Float[Array, ""]
@@ -85,6 +107,30 @@ class FrozenHidden(AbstractMethod):
             raise ValueError(f"FrozenHidden: steps needs 0 or more, got {steps}.")
         self.state, self.steps, self.hidden = state, steps, hidden
         self.ridge = jnp.asarray(ridge, jnp.float32)
+
+    @classmethod
+    def from_workload(
+        cls, workload: WorkloadLike, config: Any, options: FrozenOptions, steps: int
+    ) -> AbstractMethod:
+        """The method that leaves a workload's network as its frozen control does.
+
+        Args:
+            workload: what is left at its random start, but for its readout.
+            config: of the workload.
+            options: of the method.
+            steps: the updates of the run, for a readout that is trained.
+
+        Raises:
+            ValueError: the workload has no frozen control.
+        """
+        if workload.control is None:
+            raise ValueError(
+                "The method 'frozen' needs a hidden layer to freeze and a readout to solve or "
+                f"train, but workload {workload.id!r} has no frozen control: all weights of its "
+                "network are what is to be learned. Its baselines say what can be had without "
+                "training them."
+            )
+        return workload.control.as_method(workload, config, options, steps)
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The model, without recurrence if asked for, and empty sums."""

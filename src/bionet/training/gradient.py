@@ -12,6 +12,7 @@ Reverse mode has to know the number of steps beforehand, so no phase stops early
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, final
 
 import equinox as eqx
@@ -25,8 +26,17 @@ from bionet.training.guards import check_descent
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.objective import Objective
 from bionet.training.optimizers import start_optimizer, updated
+from bionet.training.options import Descent
 from bionet.training.problem import Predict
 from bionet.training.twin import smooth_twin, unrolled
+from bionet.training.workload import WorkloadLike
+
+
+@dataclass(frozen=True)
+class GradientOptions(Descent):
+    """Options of `Gradient`."""
+
+    gain: float = 1.0  # steepness of the tanh that stands for a sign in a binary network
 
 
 @final
@@ -74,6 +84,7 @@ class Gradient(AbstractMethod):
         ),
         sources=("Werbos 1990",),
     )
+    Options: ClassVar[type] = GradientOptions
 
     objective: Objective
     optimizer: optax.GradientTransformation
@@ -94,6 +105,21 @@ class Gradient(AbstractMethod):
         )
         self.optimizer = optax.adam(1e-3) if optimizer is None else optimizer
         self.gain = jnp.asarray(gain, jnp.float32)
+
+    @classmethod
+    def from_workload(
+        cls, workload: WorkloadLike, config: Any, options: GradientOptions, steps: int
+    ) -> Gradient:
+        """The method for a workload's network and loss.
+
+        Args:
+            workload: what is trained.
+            config: of the workload.
+            options: of the method.
+            steps: the updates of the run, over which a schedule is planned.
+        """
+        optimizer = options.build_optimizer(steps)
+        return cls(workload.objective(config), optimizer, gain=options.gain)
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The model, or its smooth twin, and the optimiser's memory of the trained leaves."""

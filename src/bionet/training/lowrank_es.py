@@ -11,6 +11,7 @@ What a member's noise was is known from its key, so it is drawn twice and never 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, Literal, final, get_args
 
 import equinox as eqx
@@ -29,11 +30,26 @@ from bionet.training.low_rank_noise import Noise, NoiseOfModel
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.objective import Objective
 from bionet.training.optimizers import start_optimizer, updated
+from bionet.training.options import Descent, later
 from bionet.training.population import Population, judged, told
 from bionet.training.problem import Predict
 from bionet.training.trained_vector import check_trained
+from bionet.training.workload import WorkloadLike
 
 Shaping = Literal["z-score", "centered-rank", "raw"]
+
+
+@dataclass(frozen=True)
+class LowRankOptions(Descent):
+    """Options of `LowRankES`."""
+
+    learning_rate: float = 1e-2  # of the optimiser, at the start
+    rank: int = 1  # of a member's perturbation of each matrix
+    population: int = 256  # members per generation
+    antithetic: bool = True  # whether they come in pairs of opposite noise
+    sigma: float = 0.05  # standard deviation of the perturbations
+    chunk: int | None = None  # members that are evaluated at a time; None is all
+    shaping: Shaping = later("z-score")  # what is made of the losses: z-score, centered-rank or raw
 
 
 @final
@@ -92,6 +108,7 @@ class LowRankES(AbstractMethod):
         needs=("a model with trained leaves",),
         sources=("arXiv:2511.16652", "arXiv:1703.03864"),
     )
+    Options: ClassVar[type] = LowRankOptions
 
     objective: Objective
     sigma: Float[Array, ""]
@@ -120,6 +137,29 @@ class LowRankES(AbstractMethod):
         self.sigma = positive("LowRankES", "sigma", jnp.asarray(sigma, jnp.float32))
         self.population = Population("LowRankES", population, chunk, mesh, paired=antithetic)
         self.optimizer = optax.adam(1e-2) if optimizer is None else optimizer
+
+    @classmethod
+    def from_workload(
+        cls, workload: WorkloadLike, config: Any, options: LowRankOptions, steps: int
+    ) -> LowRankES:
+        """The method for a workload's network and loss.
+
+        Args:
+            workload: what is trained.
+            config: of the workload.
+            options: of the method.
+            steps: the updates of the run, over which a schedule is planned.
+        """
+        return cls(
+            workload.objective(config),
+            rank=options.rank,
+            population=options.population,
+            sigma=options.sigma,
+            antithetic=options.antithetic,
+            shaping=options.shaping,
+            chunk=options.chunk,
+            optimizer=options.build_optimizer(steps),
+        )
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The model, and the optimiser's memory of the trained leaves."""

@@ -8,6 +8,7 @@ was low on another batch.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, final
 
 import jax
@@ -22,6 +23,16 @@ from bionet.training.objective import Objective
 from bionet.training.population import Population, told
 from bionet.training.problem import Predict
 from bionet.training.trained_vector import check_trained, trained_vector, with_trained
+from bionet.training.workload import WorkloadLike
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """Options of `RandomSearch`."""
+
+    population: int = 64  # members per step
+    sigma: float = 0.05  # standard deviation of the steps
+    chunk: int | None = None  # members that exist at a time; None is all
 
 
 @final
@@ -67,6 +78,7 @@ class RandomSearch(AbstractMethod):
         needs=("a model with trained leaves",),
         sources=("Rastrigin 1963",),
     )
+    Options: ClassVar[type] = SearchOptions
 
     objective: Objective
     sigma: Float[Array, ""]
@@ -84,6 +96,25 @@ class RandomSearch(AbstractMethod):
         self.objective = objective
         self.sigma = positive("RandomSearch", "sigma", jnp.asarray(sigma, jnp.float32))
         self.population = Population("RandomSearch", population, chunk, mesh)
+
+    @classmethod
+    def from_workload(
+        cls, workload: WorkloadLike, config: Any, options: SearchOptions, steps: int
+    ) -> RandomSearch:
+        """The method for a workload's network and loss.
+
+        Args:
+            workload: what is trained.
+            config: of the workload.
+            options: of the method.
+            steps: the updates of the run, over which a schedule is planned.
+        """
+        return cls(
+            workload.objective(config),
+            population=options.population,
+            sigma=options.sigma,
+            chunk=options.chunk,
+        )
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The model; nothing else is remembered."""

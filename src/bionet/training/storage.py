@@ -9,6 +9,7 @@ stored is read by starting near a pattern and letting the layer settle, see `Rec
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, Literal, final, get_args
 
 import equinox as eqx
@@ -24,10 +25,21 @@ from bionet.rules.hebbian import hebbian
 from bionet.rules.targets import unit_signs
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.optimizers import start_optimizer
+from bionet.training.options import Descent
 from bionet.training.problem import Predict
+from bionet.training.workload import WorkloadLike
 
 Rule = Literal["perceptron", "hebb"]
 NEED = "a layer with recurrent couplings `J` that learn, such as RecurrentDiscrete"
+
+
+@dataclass(frozen=True)
+class StorageOptions(Descent):
+    """Options of `Storage`."""
+
+    learning_rate: float = 1.0  # of the optimiser, at the start
+    optimizer: str = "sgd"  # the optimiser, by its name in Optax
+    rule: Rule = "perceptron"  # or hebb
 
 
 @final
@@ -73,6 +85,7 @@ class Storage(AbstractMethod):
         needs=(NEED,),
         sources=("doi:10.1073/pnas.79.8.2554", "doi:10.1103/PhysRevLett.58.949"),
     )
+    Options: ClassVar[type] = StorageOptions
 
     rule: Rule = eqx.field(static=True)
     optimizer: optax.GradientTransformation
@@ -84,6 +97,20 @@ class Storage(AbstractMethod):
             raise ValueError(f"Storage: {unknown('rule', rule, get_args(Rule))}")
         self.rule = rule
         self.optimizer = optax.sgd(1.0) if optimizer is None else optimizer
+
+    @classmethod
+    def from_workload(
+        cls, workload: WorkloadLike, config: Any, options: StorageOptions, steps: int
+    ) -> Storage:
+        """The method for a workload's network and loss.
+
+        Args:
+            workload: what is trained.
+            config: of the workload.
+            options: of the method.
+            steps: the updates of the run, over which a schedule is planned.
+        """
+        return cls(options.rule, optimizer=options.build_optimizer(steps))
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The layer, and the optimiser's memory of its couplings."""

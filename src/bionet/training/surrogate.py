@@ -9,6 +9,7 @@ and evaluated is the network of signs itself. The smooth twin of `Gradient` is a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 import equinox as eqx
@@ -25,8 +26,10 @@ from bionet.training.guards import check_descent
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.objective import Objective
 from bionet.training.optimizers import start_optimizer
+from bionet.training.options import Descent
 from bionet.training.problem import Predict
 from bionet.training.twin import SIGNS
+from bionet.training.workload import WorkloadLike
 
 
 @final
@@ -71,6 +74,14 @@ class SurrogateLayer(AbstractLayer):
         if not self.inner.trained():
             return {}
         return {"inner": reversed_sign(self.inner.backward(x, y, y_hat, gate))}
+
+
+@dataclass(frozen=True)
+class SurrogateOptions(Descent):
+    """Options of `SurrogateGradient`."""
+
+    kind: str = "arctan"  # the surrogate of a binary network's signs
+    slope: float | None = None  # how steeply it falls off; None is usual for the kind
 
 
 @final
@@ -120,6 +131,7 @@ class SurrogateGradient(AbstractMethod):
         ),
         sources=("arXiv:1901.09948",),
     )
+    Options: ClassVar[type] = SurrogateOptions
 
     descent: Gradient
     surrogate: Surrogate
@@ -134,6 +146,22 @@ class SurrogateGradient(AbstractMethod):
     ) -> None:
         self.descent = Gradient(objective, optimizer)
         self.surrogate = Surrogate(kind, slope)
+
+    @classmethod
+    def from_workload(
+        cls, workload: WorkloadLike, config: Any, options: SurrogateOptions, steps: int
+    ) -> SurrogateGradient:
+        """The method for a workload's network and loss.
+
+        Args:
+            workload: what is trained.
+            config: of the workload.
+            options: of the method.
+            steps: the updates of the run, over which a schedule is planned.
+        """
+        optimizer = options.build_optimizer(steps)
+        kind, slope = options.kind, options.slope
+        return cls(workload.objective(config), optimizer, kind=kind, slope=slope)
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The model, with a surrogate around each layer of signs, and the optimiser's memory."""

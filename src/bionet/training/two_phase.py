@@ -14,6 +14,7 @@ ever taken, and no error is sent back: the label acts through the dynamics alone
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar, final
 
 import equinox as eqx
@@ -33,7 +34,18 @@ from bionet.training.local_guard import check_local
 from bionet.training.local_method import AbstractLocalMethod
 from bionet.training.method import MethodSpec, TrainState, unmet
 from bionet.training.optimizers import start_optimizer
+from bionet.training.options import Settling, later
 from bionet.training.problem import Predict
+from bionet.training.workload import WorkloadLike, settling
+
+
+@dataclass(frozen=True)
+class TwoPhaseOptions(Settling):
+    """Options of `TwoPhase`."""
+
+    warmup: int = later(0)  # free steps before the label comes
+    label_on: float | None = later(None)  # what enters for the label while it is clamped; or 1
+    label_off: float | None = later(None)  # what enters for the other classes; None is -1
 
 
 @final
@@ -91,6 +103,7 @@ class TwoPhase(AbstractLocalMethod):
         needs=("an orchestrator, whose modules have local rules",),
         sources=("arXiv:2509.05041",),
     )
+    Options: ClassVar[type] = TwoPhaseOptions
 
     state: SequentialState
     optimizer: optax.GradientTransformation
@@ -126,6 +139,33 @@ class TwoPhase(AbstractLocalMethod):
         if label_code is not None:
             on, off = label_code
             self.label_code = jnp.asarray(on, jnp.float32), jnp.asarray(off, jnp.float32)
+
+    @classmethod
+    def from_workload(
+        cls, workload: WorkloadLike, config: Any, options: TwoPhaseOptions, steps: int
+    ) -> TwoPhase:
+        """The method for a workload's network and loss.
+
+        Args:
+            workload: what is trained.
+            config: of the workload.
+            options: of the method.
+            steps: the updates of the run, over which a schedule is planned.
+        """
+        state, most = settling(workload, config, cls.spec.name)
+        coded = (options.label_on, options.label_off) != (None, None)
+        on = 1.0 if options.label_on is None else options.label_on
+        off = -1.0 if options.label_off is None else options.label_off
+        return cls(
+            state,
+            optimizer=options.build_optimizer(steps),
+            warmup=options.warmup,
+            clamped=most if options.clamped is None else options.clamped,
+            free=most if options.free is None else options.free,
+            label_code=(on, off) if coded else None,
+            early_stop=options.early_stop,
+            **options.edge_scales(workload, config),
+        )
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The state before the first step; optimiser memory for the trained leaves alone."""

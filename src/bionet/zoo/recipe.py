@@ -1,19 +1,19 @@
-"""A recipe: one application, one network, one method, and all that is needed to run it.
+"""A recipe: a workload, a method with its tuned options, and a budget.
 
-A recipe file hands over plain functions of its config: data, network, method, baselines.
-This class puts them together in the same way for every recipe. It builds the problem,
-trains it, trains the frozen control beside it, measures both on data that neither has
-seen, and returns a `Result`. `with_method` puts another method on the same problem.
+The workload says what is to be learned and by which network; the recipe says which method trains
+it, with which numbers and for how long. This class puts them together in the same way for every
+recipe: it builds the problem, trains it, measures the frozen control beside it, both on data that
+neither has seen, and returns a `Result`. `with_method` puts another method on the same workload.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar, final
+from typing import Any, Generic, TypeVar, final
 
 import jax
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -26,24 +26,51 @@ from bionet.datasets import Parts, Splits, one_vs_all
 from bionet.states.sequential import SequentialState
 from bionet.training.batches import ArrayBatches, Examples
 from bionet.training.checkpoints import Checkpoints
+from bionet.training.control import Control
 from bionet.training.fit import Callback, FitResult, fit
-from bionet.training.frozen_readout import LinearReadout
 from bionet.training.guards import Guarded
 from bionet.training.method import AbstractMethod
 from bionet.training.objective import Objective
 from bionet.training.problem import Problem
+from bionet.training.registry import METHODS, make_options
 from bionet.training.twin import has_signs
+from bionet.training.values import check_values
+from bionet.workloads.workload import Workload, check_revisions
 from bionet.zoo.control import control_of
-from bionet.zoo.methods import Switch, Task
+from bionet.zoo.fields import (
+    BUDGET,
+    LOCAL,
+    OPTIONS,
+    WORKLOAD,
+    Budget,
+    FlatFields,
+    flat_fields,
+    flat_type,
+)
 from bionet.zoo.registry import REGISTRY
 from bionet.zoo.result import Result
 from bionet.zoo.spec import RecipeSpec
-from bionet.zoo.values import check_values
 
 C = TypeVar("C")
 
-PARTS: Final = ("control", "baselines", "ablation")
-"""What stands beside a recipe in its evidence, each with a revision of its own."""
+
+@final
+@dataclass(frozen=True)
+class Choice:
+    """A method by its word, with all of its options; it can be hashed."""
+
+    name: str
+    options: Any
+
+    @classmethod
+    def of(cls, name: str, options: Mapping[str, Any]) -> Choice:
+        """The method of that word, with these options and its defaults for the rest.
+
+        Raises:
+            ValueError: no method has that word, or it has no such option, and the nearest are
+                told; or the option can't have that value.
+        """
+        return cls(name, make_options(name, options))
 
 
 @final
@@ -53,72 +80,49 @@ class Recipe(Generic[C]):
 
     Attributes:
         id: its name in the zoo.
-        defaults: its config, a frozen dataclass with the fields `dataset`, `epochs` and
-            `batch_size` among others.
-        data: `(config, seed) -> Splits`, or `Parts` where the targets are no classes.
-        network: `(config, key) -> model`.
-        trainer: `config -> method`.
-        predictor: `config -> predict`.
-        objective: `config -> loss`.
-        score: the metric of the problem, and `metric` its name.
-        synthetic: `(config, key, batch_size) -> (x, y)`, made without files.
-        baselines: `(config, splits) -> {name: metric on the test split}`.
-        sizes: `config -> SequentialState` with the sizes of the network's buffers, if it is
-            an orchestrator.
-        control_steps: `config -> steps` in which an orchestrator's frozen control settles.
-        linear: `config -> LinearReadout` of another model whose frozen control is solved.
-        readout: `model -> nodes` that the frozen control trains where nothing can be solved.
-        ablation: the fields that take out the part that the recipe is about.
+        workload: what is to be learned, by which network, and what it is held against.
+        method: the word of the method that trains it.
+        budget: examples per step and passes over them.
+        options: the tuned options of that method; what is left out has the method's default.
+        fields: the fields in which the workload's config differs from its defaults.
+        presets: by data set, the numbers that differ there, by their flat names.
+        method_where: another own method, by the field and the value of the workload that ask for
+            it.
+        ablation: the numbers that take out the part that the recipe is about.
         ablated: what `ablation` takes out, in words.
+        brief: the numbers in which its demo is shorter than a run.
+        revisions: revisions of its own for "control", "baselines" or "ablation", on top of those
+            of the workload.
         switched: the method that `with_method` has put in place of the recipe's own.
-        presets: by data set, the fields in which its config differs from the defaults.
-        brief: the fields in which its demo is shorter than a run at the defaults.
-        changes: the fields that the user has replaced; they win over presets.
-        revisions: how often "control", "baselines" or "ablation" was changed, counted from 1. A
-            change of what stands beside the recipe moves none of its own numbers; raising the
-            revision is what has that part measured again.
+        changes: the numbers that the user has replaced, by their flat names; they win.
 
     Raises:
         ValueError: a revision of something else, or one that is no whole number from 1 on.
     """
 
     id: str
-    defaults: C
-    data: Callable[[C, int], Splits | Parts]
-    network: Callable[[C, PRNGKeyArray], Any]
-    trainer: Callable[[C], AbstractMethod]
-    predictor: Callable[[C], Callable[..., Array]]
-    objective: Callable[[C], Callable[..., Array]]
-    score: Callable[[Array, Array], Array]
-    synthetic: Callable[[C, PRNGKeyArray, int], tuple[Array, Array]]
-    baselines: Callable[[C, Any], Mapping[str, float]]
-    sizes: Callable[[C], SequentialState] | None = None
-    control_steps: Callable[[C], int] | None = None
-    linear: Callable[[C], LinearReadout] | None = None
-    readout: Callable[[Any], Any] | None = None
+    workload: Workload[C]
+    method: str
+    budget: Budget
+    options: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    method_where: Mapping[tuple[str, Any], str] = field(default_factory=dict)
     ablation: Mapping[str, Any] = field(default_factory=dict)
     ablated: str = ""
-    switched: Switch | None = None
-    metric: str = "accuracy"
-    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     brief: Mapping[str, Any] = field(default_factory=dict)
-    changes: Mapping[str, Any] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)
+    switched: Choice | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        own_fields(self, "ablation", "revisions", "presets", "brief", "changes")
-        for part, revision in self.revisions.items():
-            if part not in PARTS:
-                raise ValueError(f"Recipe {self.id!r}, revisions: {unknown('part', part, PARTS)}")
-            if not isinstance(revision, int) or isinstance(revision, bool) or revision < 1:
-                raise ValueError(
-                    f"Recipe {self.id!r}: the revision of {part!r} must be a whole number >= 1, "
-                    f"got {revision!r}. Count one up with each change of that part."
-                )
+        held = ("options", "fields", "presets", "method_where", "ablation", "brief", "revisions")
+        own_fields(self, *held, "changes")
+        check_revisions(f"Recipe {self.id!r}", self.revisions)
 
     def revision(self, part: str) -> int:
-        """The revision of its "control", "baselines" or "ablation"; 1 where none is said."""
-        return self.revisions.get(part, 1)
+        """The revision of its "control", "baselines" or "ablation", counted from 1."""
+        return self.revisions.get(part, 1) + self.workload.revisions.get(part, 1) - 1
 
     @property
     def spec(self) -> RecipeSpec:
@@ -126,30 +130,68 @@ class Recipe(Generic[C]):
         return REGISTRY[self.id]
 
     @property
-    def config(self) -> C:
-        """The config that a run would use: defaults, then the data set's preset, then changes."""
-        default: Any = self.defaults
-        dataset = self.changes.get("dataset", default.dataset)
-        fields = {**self.presets.get(dataset, {}), **self.changes}
-        return dataclasses.replace(default, **fields)
+    def metric(self) -> str:
+        """The name of its metric."""
+        return self.workload.metric_name
+
+    @property
+    def control(self) -> Control | None:
+        """How it is measured with its hidden layers frozen; None where no layer is hidden."""
+        return self.workload.control
+
+    @property
+    def flat(self) -> FlatFields:
+        """The names of all its numbers, and where each of them lives."""
+        words = (self.method, *self.method_where.values())
+        kind = type(self.workload.config)
+        return flat_fields(self.id, kind, words, self.options.get("local"))
+
+    @functools.cached_property
+    def config(self) -> Any:
+        """All its numbers under their flat names: workload, options of its own method, budget.
+
+        They are the defaults, then those of the data set, then what the user has replaced.
+        """
+        return flat_type(self.flat)(**self._values(self.changes))
+
+    @functools.cached_property
+    def network_config(self) -> C:
+        """The config of the workload: data and network, without method and budget."""
+        default: Any = self.workload.config
+        return dataclasses.replace(default, **self._part(WORKLOAD))
+
+    def written(self) -> dict[str, Any]:
+        """The config as the lines of results have it.
+
+        A number that was added after lines had been written is left out while it has its default.
+        """
+        default = self._values({k: v for k, v in self.changes.items() if k == "dataset"})
+        now, flat = self._values(self.changes), self.flat
+        return {
+            name: value
+            for name, value in now.items()
+            if flat.is_written(name, default=value == default[name])
+        }
 
     def replace(self, **fields: Any) -> Recipe[C]:
-        """The same recipe with other values in its config.
+        """The same recipe with other numbers: of its workload, its budget or its own method.
 
         Raises:
-            ValueError: a field that the config does not have or a data set that the recipe
-                does not take, with the nearest names, or a value that the config refuses.
+            ValueError: a name that none of them has or a data set that the recipe does not take,
+                with the nearest names, or a value that is refused.
         """
-        default: Any = self.defaults
-        known = [each.name for each in dataclasses.fields(default)]
-        for name in fields:
-            if name not in known:
-                raise ValueError(f"In recipe {self.id!r}: {unknown('field', name, known)}")
+        flat, named = self.flat, {}
+        for name, value in fields.items():
+            if name not in flat:
+                raise ValueError(f"In recipe {self.id!r}: {unknown('field', name, flat)}")
+            named[flat.display(name)] = value
         takes, dataset = self.spec.datasets, fields.get("dataset")
         if dataset is not None and dataset not in takes:
             raise ValueError(f"For recipe {self.id!r}: {unknown('data set', dataset, takes)}")
-        changed = dataclasses.replace(self, changes={**self.changes, **fields})
+        changed = dataclasses.replace(self, changes={**self.changes, **named})
         check_values(f"recipe {self.id!r}", changed.config)
+        changed.network_config  # noqa: B018 - it checks its own numbers
+        changed.own_choice()
         return changed
 
     def on(self, dataset: str | None) -> Recipe[C]:
@@ -166,18 +208,20 @@ class Recipe(Generic[C]):
         Raises:
             ValueError: the network is no orchestrator and has no buffers.
         """
-        if self.sizes is None:
+        state = self.workload.state(self.network_config)
+        if state is None:
             raise ValueError(f"Recipe {self.id!r} has no state: its network is no orchestrator.")
-        return self.sizes(self.config)
+        return state
 
     def with_method(self, name: str, **options: Any) -> Recipe[C]:
         """The same recipe, trained by another method.
 
         Model, data, seeds, loss and frozen control stay as they are. A network of signs has no
-        gradient: backprop trains its smooth twin instead, and the result says so.
+        gradient: backprop trains its smooth twin instead, and the result says so. The recipe's own
+        method keeps its tuned options.
 
         Args:
-            name: one of `bionet.zoo.methods.METHODS`.
+            name: one of `bionet.training.METHODS`.
             **options: what that method lets one set.
 
         Raises:
@@ -193,13 +237,25 @@ class Recipe(Generic[C]):
             print(recipe.fit(epochs=2, progress=False).verdict())
             ```
         """
-        switched = dataclasses.replace(self, switched=Switch.of(name, options))
-        method, key = switched.method(), jax.random.key(0)
+        own = self.own_choice()
+        if name == own.name:
+            kept = {each.name: getattr(own.options, each.name) for each in _fields(own.options)}
+            options = {**kept, **options}
+        switched = self.switch(name, options)
+        method, key = switched.build_method(), jax.random.key(0)
         train_state = method.init(self.build(), key)  # says what the model lacks
         if isinstance(method, Guarded):
             batch = self.synthetic_batch(key)
-            method.guard(train_state, batch, key, self.predictor(self.config))
+            method.guard(train_state, batch, key, self.objective.predict)
         return switched
+
+    def switch(self, name: str, options: Mapping[str, Any]) -> Recipe[C]:
+        """The same as `with_method`, without a look at the model and without tuned options.
+
+        Raises:
+            ValueError: an unknown method or option, with the nearest.
+        """
+        return dataclasses.replace(self, switched=Choice.of(name, options))
 
     def without(self) -> Recipe[C]:
         """The recipe's ablation: the same, without the part that it is about.
@@ -213,20 +269,42 @@ class Recipe(Generic[C]):
 
     def build(self, key: PRNGKeyArray | None = None) -> Any:
         """The untrained network; the same key gives the same network."""
-        return self.network(self.config, jax.random.key(0) if key is None else key)
+        key = jax.random.key(0) if key is None else key
+        return self.workload.build(self.network_config, key)
 
-    def method(self) -> AbstractMethod:
-        """The training method; the same object for the same config, so it compiles once."""
-        if self.switched is None:
-            return self.own_method()
-        parts = (self.predictor, self.objective, self.sizes, self.control_steps, self.linear)
-        return _switched_once(
-            self.switched, self.id, self.config, self.trainer, self.readout, *parts
-        )
+    @property
+    def objective(self) -> Objective:
+        """How the network answers, and the loss of an answer."""
+        return self.workload.objective(self.network_config)
 
-    def own_method(self) -> AbstractMethod:
+    def build_method(self) -> AbstractMethod:
+        """The training method; the same object for the same numbers, so it compiles once."""
+        chosen = self.own_choice() if self.switched is None else self.switched
+        complete = getattr(chosen.options, "completed", None)
+        if complete is not None:
+            own = self.own_choice()
+            chosen = Choice(chosen.name, complete(own.name, own.options))
+        return _build_once(self.workload, self.network_config, chosen, self.planned_steps())
+
+    def build_own_method(self) -> AbstractMethod:
         """The method of the recipe itself, whichever is switched on."""
-        return _made_once(self.trainer, self.config)
+        return dataclasses.replace(self, switched=None).build_method()
+
+    def own_choice(self) -> Choice:
+        """The recipe's own method, with its tuned options."""
+        word = self._own_word()
+        known = {each.name for each in dataclasses.fields(METHODS[word].Options)}
+        given = {name: to for name, to in self.options.items() if name in known}
+        given |= {name: to for name, to in self._part(OPTIONS).items() if name in known}
+        if "local" in given:
+            given["local_options"] = {**given.get("local_options", {}), **self._part(LOCAL)}
+        return Choice.of(word, given)
+
+    def planned_steps(self) -> int:
+        """The updates of its budget, over which a schedule of learning rates is planned."""
+        budget = self._part(BUDGET)
+        per_epoch = self.workload.examples(self.network_config) // budget["batch_size"]
+        return budget["epochs"] * per_epoch
 
     def synthetic_batch(
         self, key: PRNGKeyArray | None = None, batch_size: int = 32
@@ -238,13 +316,21 @@ class Recipe(Generic[C]):
         """
         if batch_size < 1:
             raise ValueError(f"synthetic_batch: batch_size needs 1 or more, got {batch_size}.")
-        return self.synthetic(self.config, jax.random.key(0) if key is None else key, batch_size)
+        key = jax.random.key(0) if key is None else key
+        return self.workload.synthetic(self.network_config, key, batch_size)
+
+    def splits(self, seed: int = 0) -> Splits | Parts:
+        """The data of a seed."""
+        return self.workload.data(self.network_config, seed)
+
+    def baselines(self, splits: Splits | Parts) -> dict[str, float]:
+        """The metric of rules of one line on the test split, by name."""
+        return dict(self.workload.baselines(self.network_config, splits))
 
     def loss(self, model: Any, *batch: Array) -> Float[Array, ""]:
         """The recipe's loss of `model` on a batch `x, y`; lower is better."""
         x, y = batch
-        outputs = self.predictor(self.config)(model, x, jax.random.key(0))
-        return self.objective(self.config)(outputs, y)
+        return self.objective(model, (x, y), jax.random.key(0))
 
     def problem(self, seed: int = 0, splits: Splits | Parts | None = None) -> Problem:
         """The task of a seed: untrained network, objective and data, for any method.
@@ -253,20 +339,20 @@ class Recipe(Generic[C]):
             seed: of the network's initial weights, and of data that is generated.
             splits: data to use instead of the recipe's own.
         """
-        config: Any = self.config
-        splits = self.data(config, seed) if splits is None else splits
+        splits = self.splits(seed) if splits is None else splits
         classes = splits.num_classes if isinstance(splits, Splits) else None
         train, validation = _examples(splits.train, classes), splits.validation
+        objective = self.objective
         return Problem(
             model=self.build(_seed_keys(seed)[0]),
-            predict=self.predictor(config),
-            loss=self.objective(config),
-            metric=self.score,
-            train=ArrayBatches(train, config.batch_size),
+            predict=objective.predict,
+            loss=objective.loss,
+            metric=self.workload.metric,
+            train=ArrayBatches(train, self.config.batch_size),
             validation=None if validation is None else _examples(validation, classes),
             test=_examples(splits.test, classes),
             metric_name=self.metric,
-            settings={"recipe": self.id, **_settings(config)},
+            settings={"recipe": self.id, **_settings(self.config)},
         )
 
     def fit(
@@ -301,7 +387,7 @@ class Recipe(Generic[C]):
         if epochs is not None:
             recipe = recipe.replace(epochs=epochs)  # a schedule of rates depends on it
         config: Any = recipe.config
-        splits = recipe.data(config, seed)
+        splits = recipe.splits(seed)
         if splits.validation is None:
             raise ValueError(
                 f"Recipe {self.id!r} needs a validation split, which its control is tuned on and "
@@ -312,7 +398,7 @@ class Recipe(Generic[C]):
         key = _seed_keys(seed)[1]
         fitted = fit(
             problem,
-            planned.method(),
+            planned.build_method(),
             epochs=config.epochs,
             key=key,
             callbacks=callbacks,
@@ -353,6 +439,48 @@ class Recipe(Generic[C]):
             console.print(f"A brief demo: {', '.join(less)}. `bionet run` takes them all.")
         return result
 
+    def _values(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """All numbers by their flat names, with these changes on top."""
+        config: Any = self.workload.config
+        dataset = changes.get("dataset", config.dataset)
+        flat = self.flat
+        values = {name: self._default(entry) for name, entry in flat.items()}
+        for layer in (
+            self.fields,
+            self.workload.presets.get(dataset, {}),
+            self.presets.get(dataset, {}),
+            changes,
+        ):
+            values |= {flat.display(name): value for name, value in layer.items()}
+        return values
+
+    def _default(self, entry: Any) -> Any:
+        """The value of a number before any data set or user changes it."""
+        part, name = entry.place
+        if part == WORKLOAD:
+            return getattr(self.workload.config, name)
+        if part == BUDGET:
+            return getattr(self.budget, name)
+        given = self.options if part == OPTIONS else self.options.get("local_options", {})
+        return given.get(name, entry.default)
+
+    def _part(self, part: str) -> dict[str, Any]:
+        """The numbers that live in one part, by their names there."""
+        values = self._values(self.changes)
+        return {
+            entry.place.name: values[name]
+            for name, entry in self.flat.items()
+            if entry.place.part == part
+        }
+
+    def _own_word(self) -> str:
+        """The word of its own method, as the workload's config asks for it."""
+        config = self.network_config
+        for (name, value), word in self.method_where.items():
+            if getattr(config, name) == value:
+                return word
+        return self.method
+
     def _result(
         self,
         fitted: FitResult,
@@ -374,7 +502,7 @@ class Recipe(Generic[C]):
             seed=seed,
             history=fitted.history,
             metrics=fitted.test,
-            baselines=dict(self.baselines(self.config, splits)),
+            baselines=self.baselines(splits),
             control=control,
             seconds=fitted.seconds,
             metric=self.metric,
@@ -385,24 +513,9 @@ class Recipe(Generic[C]):
 
 
 @functools.lru_cache(maxsize=64)
-def _made_once(make: Callable[[Any], AbstractMethod], config: Any) -> AbstractMethod:
-    return make(config)
-
-
-@functools.lru_cache(maxsize=64)
-def _switched_once(
-    switch: Switch,
-    id: str,
-    config: Any,
-    trainer: Callable[[Any], AbstractMethod],
-    readout: Callable[[Any], Any] | None,
-    predictor: Callable[[Any], Any],
-    objective: Callable[[Any], Any],
-    *maybe: Callable[[Any], Any] | None,
-) -> AbstractMethod:
-    state, steps, linear = (None if make is None else make(config) for make in maybe)
-    loss = Objective(predictor(config), objective(config))
-    return switch.make(Task(id, loss, state, steps, linear, _made_once(trainer, config), readout))
+def _build_once(workload: Workload[Any], config: Any, chosen: Choice, steps: int) -> AbstractMethod:
+    kind: Any = METHODS[chosen.name]
+    return kind.from_workload(workload, config, chosen.options, steps)
 
 
 def _settings(config: Any) -> dict[str, Any]:
@@ -438,8 +551,12 @@ def _counted(epochs: int) -> str:
 
 def _schedule(recipe: Recipe[Any]) -> dict[str, str]:
     """What a method is made of, but for the number of epochs itself."""
-    lines = contents(recipe.method())
+    lines = contents(recipe.build_method())
     return {name: lines[name] for name in lines if name.rpartition(".")[2] != "epochs"}
+
+
+def _fields(options: Any) -> tuple[dataclasses.Field, ...]:
+    return dataclasses.fields(options)
 
 
 def _seed_keys(seed: int) -> tuple[PRNGKeyArray, PRNGKeyArray]:

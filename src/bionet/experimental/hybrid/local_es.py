@@ -5,6 +5,7 @@ With `lam=0` it is the local method, step for step.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields, replace
 from typing import ClassVar, final
 
 import equinox as eqx
@@ -23,7 +24,36 @@ from bionet.training.local_method import AbstractLocalMethod
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.objective import Objective
 from bionet.training.optimizers import note, noting
+from bionet.training.options import Pairs as NamedValues
+from bionet.training.options import as_pairs, later
 from bionet.training.problem import Predict
+from bionet.training.registry import METHODS, make_options
+from bionet.training.workload import WorkloadLike, settling
+
+
+@dataclass(frozen=True)
+class LocalESOptions:
+    """Options of `LocalES`."""
+
+    num_samples: int = 8  # pairs of evaluations per step
+    sigma: float = 0.05  # standard deviation of the perturbations
+    lam: float = 0.2  # how much of the correction is added
+    normalize: bool = True  # whether that is a share of the local direction's length; False is raw
+    snr: bool = False  # whether it is scaled by the correction's share of signal
+    chunk: int | None = None  # perturbed models that exist at a time; None is all
+    eps: float = later(1e-8)  # added to a length where it is divided by
+    local: str | None = later(None)  # the method that is corrected; None is the recipe's, if local
+    local_options: NamedValues = later(())  # options of that method
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "local_options", as_pairs(self.local_options))
+
+    def completed(self, own: str, own_options: Any) -> LocalESOptions:
+        """The options with the recipe's own method as the local one, if none is named."""
+        if self.local is not None or not issubclass(METHODS[own], AbstractLocalMethod):
+            return self
+        kept = {each.name: getattr(own_options, each.name) for each in fields(own_options)}
+        return replace(self, local=own, local_options=as_pairs(kept))
 
 
 @final
@@ -78,6 +108,7 @@ class LocalES(AbstractMethod):
         needs=("an orchestrator, whose modules have local rules", "values of the loss"),
         sources=("arXiv:2509.05041", "arXiv:1703.03864"),
     )
+    Options: ClassVar[type] = LocalESOptions
 
     objective: Objective
     local: AbstractLocalMethod
@@ -107,6 +138,34 @@ class LocalES(AbstractMethod):
         self.pairs = Pairs("LocalES", num_samples, sigma, chunk, mesh, check=False)
         self.correction = Correction("LocalES", lam, normalize, eps, snr)
         self.correction.check_halves("LocalES", self.pairs.num_samples)
+
+    @classmethod
+    def from_workload(
+        cls, workload: WorkloadLike, config: Any, options: LocalESOptions, steps: int
+    ) -> LocalES:
+        """The method for a workload's network and loss.
+
+        Args:
+            workload: what is trained.
+            config: of the workload.
+            options: of the method.
+            steps: the updates of the run, over which a schedule is planned.
+        """
+        settling(workload, config, cls.spec.name)
+        word = options.local or "two-phase"
+        of_local = make_options(word, dict(options.local_options))
+        local: Any = METHODS[word].from_workload(workload, config, of_local, steps)
+        return cls(
+            workload.objective(config),
+            local,
+            num_samples=options.num_samples,
+            sigma=options.sigma,
+            lam=options.lam,
+            normalize=options.normalize,
+            eps=options.eps,
+            snr=options.snr,
+            chunk=options.chunk,
+        )
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The state that the local method starts from."""

@@ -5,6 +5,7 @@ Nothing but values of the loss is looked at: there is no gradient and no local r
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, final
 
 import equinox as eqx
@@ -22,7 +23,9 @@ from bionet.experimental.hybrid.pairs import Pairs
 from bionet.experimental.hybrid.vectors import as_gradient
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.objective import Objective
+from bionet.training.options import Descent, later
 from bionet.training.trained_vector import trained_entries, trained_vector
+from bionet.training.workload import WorkloadLike
 
 Vector = Float[Array, " numbers"]
 
@@ -37,6 +40,20 @@ class Memory(NamedTuple):
 
     optimizer: PyTree
     past: Vector
+
+
+@dataclass(frozen=True)
+class PastGuidedESOptions(Descent):
+    """Options of `PastGuidedES`."""
+
+    num_samples: int = 8  # pairs of evaluations per step
+    sigma: float = 0.05  # standard deviation of the perturbations
+    lam: float = 1.0  # how much of what lies beside the direction is added
+    normalize: bool = False  # whether that is a share of the direction's length; False is raw
+    snr: bool = False  # whether it is scaled by the correction's share of signal
+    chunk: int | None = None  # perturbed models that exist at a time; None is all
+    decay: float = 0.9  # share of the mean of past estimates that each step keeps
+    eps: float = later(1e-8)  # added to a length where it is divided by
 
 
 @final
@@ -91,6 +108,7 @@ class PastGuidedES(AbstractMethod):
         needs=("a model with trained leaves",),
         sources=("Liu et al. 2020, IJCAI",),
     )
+    Options: ClassVar[type] = PastGuidedESOptions
 
     objective: Objective
     optimizer: optax.GradientTransformation
@@ -124,6 +142,31 @@ class PastGuidedES(AbstractMethod):
                 "share of the running mean that each step keeps."
             )
         self.decay = jnp.asarray(decay, jnp.float32)
+
+    @classmethod
+    def from_workload(
+        cls, workload: WorkloadLike, config: Any, options: PastGuidedESOptions, steps: int
+    ) -> PastGuidedES:
+        """The method for a workload's network and loss.
+
+        Args:
+            workload: what is trained.
+            config: of the workload.
+            options: of the method.
+            steps: the updates of the run, over which a schedule is planned.
+        """
+        return cls(
+            workload.objective(config),
+            options.build_optimizer(steps),
+            decay=options.decay,
+            num_samples=options.num_samples,
+            sigma=options.sigma,
+            lam=options.lam,
+            normalize=options.normalize,
+            eps=options.eps,
+            snr=options.snr,
+            chunk=options.chunk,
+        )
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The model, the optimiser's memory, and a random direction in place of a past."""

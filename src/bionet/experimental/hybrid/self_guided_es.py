@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, final
 
 import equinox as eqx
@@ -18,7 +19,22 @@ from bionet.experimental.hybrid.pairs import Pairs
 from bionet.training.guards import check_dependence
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.objective import Objective
+from bionet.training.options import Descent, later
 from bionet.training.problem import Predict
+from bionet.training.workload import WorkloadLike
+
+
+@dataclass(frozen=True)
+class SelfGuidedESOptions(Descent):
+    """Options of `SelfGuidedES`."""
+
+    num_samples: int = 8  # pairs of evaluations per step
+    sigma: float = 0.05  # standard deviation of the perturbations
+    lam: float = 1.0  # how much of what lies beside the direction is added
+    normalize: bool = False  # whether that is a share of the direction's length; False is raw
+    snr: bool = False  # whether it is scaled by the correction's share of signal
+    chunk: int | None = None  # perturbed models that exist at a time; None is all
+    eps: float = later(1e-8)  # added to a length where it is divided by
 
 
 @final
@@ -72,6 +88,7 @@ class SelfGuidedES(AbstractMethod):
         needs=("a model with trained leaves", "a cheap direction", "values of the loss"),
         sources=("Liu et al. 2020, IJCAI",),
     )
+    Options: ClassVar[type] = SelfGuidedESOptions
 
     objective: Objective
     optimizer: optax.GradientTransformation
@@ -100,6 +117,30 @@ class SelfGuidedES(AbstractMethod):
         self.pairs = Pairs("SelfGuidedES", num_samples, sigma, chunk, mesh, check=False)
         self.correction = Correction("SelfGuidedES", lam, normalize, eps, snr)
         self.correction.check_halves("SelfGuidedES", self.pairs.num_samples - 1)
+
+    @classmethod
+    def from_workload(
+        cls, workload: WorkloadLike, config: Any, options: SelfGuidedESOptions, steps: int
+    ) -> SelfGuidedES:
+        """The method for a workload's network and loss.
+
+        Args:
+            workload: what is trained.
+            config: of the workload.
+            options: of the method.
+            steps: the updates of the run, over which a schedule is planned.
+        """
+        return cls(
+            workload.objective(config),
+            options.build_optimizer(steps),
+            num_samples=options.num_samples,
+            sigma=options.sigma,
+            lam=options.lam,
+            normalize=options.normalize,
+            eps=options.eps,
+            snr=options.snr,
+            chunk=options.chunk,
+        )
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The model, and the optimiser's memory of the trained leaves."""

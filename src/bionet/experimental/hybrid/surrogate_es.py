@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, final
 
 import equinox as eqx
@@ -18,7 +19,23 @@ from bionet.experimental.hybrid.pairs import Pairs
 from bionet.training.guards import check_dependence
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.objective import Objective
+from bionet.training.options import Descent, later
 from bionet.training.problem import Predict
+from bionet.training.workload import WorkloadLike
+
+
+@dataclass(frozen=True)
+class SurrogateESOptions(Descent):
+    """Options of `SurrogateES`."""
+
+    num_samples: int = 8  # pairs of evaluations per step
+    sigma: float = 0.05  # standard deviation of the perturbations
+    lam: float = 0.2  # how much of what lies beside the direction is added
+    normalize: bool = True  # whether that is a share of the direction's length; False is raw
+    snr: bool = False  # whether it is scaled by the correction's share of signal
+    chunk: int | None = None  # perturbed models that exist at a time; None is all
+    eps: float = later(1e-8)  # added to a length where it is divided by
+    gain: float = later(1.0)  # steepness of the tanh that stands for a sign in a binary network
 
 
 @final
@@ -77,6 +94,7 @@ class SurrogateES(AbstractMethod):
         ),
         sources=("arXiv:1703.03864",),
     )
+    Options: ClassVar[type] = SurrogateESOptions
 
     objective: Objective
     optimizer: optax.GradientTransformation
@@ -107,6 +125,31 @@ class SurrogateES(AbstractMethod):
         self.pairs = Pairs("SurrogateES", num_samples, sigma, chunk, mesh, check=False)
         self.correction = Correction("SurrogateES", lam, normalize, eps, snr)
         self.correction.check_halves("SurrogateES", self.pairs.num_samples)
+
+    @classmethod
+    def from_workload(
+        cls, workload: WorkloadLike, config: Any, options: SurrogateESOptions, steps: int
+    ) -> SurrogateES:
+        """The method for a workload's network and loss.
+
+        Args:
+            workload: what is trained.
+            config: of the workload.
+            options: of the method.
+            steps: the updates of the run, over which a schedule is planned.
+        """
+        return cls(
+            workload.objective(config),
+            options.build_optimizer(steps),
+            gain=options.gain,
+            num_samples=options.num_samples,
+            sigma=options.sigma,
+            lam=options.lam,
+            normalize=options.normalize,
+            eps=options.eps,
+            snr=options.snr,
+            chunk=options.chunk,
+        )
 
     def init(self, model: PyTree, key: PRNGKeyArray) -> TrainState:
         """The model, and the optimiser's memory of the trained leaves."""

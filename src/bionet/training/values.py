@@ -50,13 +50,17 @@ LARGEST: Final = 2**31 - 1
 
 
 def field_types(config: Any) -> dict[str, Any]:
-    """The type of each field; that of its value where the annotation cannot be resolved."""
+    """The type of each field of a dataclass, or of an instance of one.
+
+    Where an annotation cannot be resolved, it is the type of the field's value or default.
+    """
+    kind = config if isinstance(config, type) else type(config)
     try:
-        hints = typing.get_type_hints(type(config))
+        hints = typing.get_type_hints(kind)
     except (NameError, TypeError):
         hints = {}
     return {
-        field.name: hints.get(field.name, type(getattr(config, field.name)))
+        field.name: hints.get(field.name, type(getattr(config, field.name, field.default)))
         for field in dataclasses.fields(config)
     }
 

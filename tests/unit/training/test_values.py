@@ -10,7 +10,7 @@ import pytest
 from bionet import zoo
 from bionet.studies.configuration import rebuilt
 from bionet.zoo.methods import METHODS, Switch
-from bionet.zoo.values import check_values
+from bionet.training.values import check_values
 
 STUDIES = Path(__file__).parents[3] / "research" / "studies"
 

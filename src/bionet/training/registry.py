@@ -1,0 +1,208 @@
+"""The training methods by their words: one table that everything reads.
+
+A word is mapped to the place of a class, as "module:attribute", which is imported on first use. A
+class carries its `spec`, names its options in `Options`, a frozen dataclass, and is made for a
+workload by `from_workload`. Other packages add theirs under the entry-point group
+`bionet.methods`; `register_method` adds one from anywhere, a file of the user's own for example.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TypeVar, final
+
+from bionet._core.names import unknown
+from bionet.training.method import AbstractMethod, MethodSpec
+from bionet.training.values import check_values
+
+M = TypeVar("M", bound=type[AbstractMethod])
+
+ENTRY_POINT_GROUP: Final = "bionet.methods"
+
+_BUILT_IN: Final = {
+    "two-phase": "bionet.training.two_phase:TwoPhase",
+    "error-phase": "bionet.training.error_phase:ErrorPhase",
+    "contrastive": "bionet.training.contrastive:Contrastive",
+    "async-two-phase": "bionet.training.asynchronous:AsyncTwoPhase",
+    "feedback-alignment": "bionet.training.feedback_alignment:FeedbackAlignment",
+    "dfa": "bionet.training.feedback_alignment:DirectFeedbackAlignment",
+    "backprop": "bionet.training.gradient:Gradient",
+    "surrogate": "bionet.training.surrogate:SurrogateGradient",
+    "es": "bionet.training.evolution:Evolution",
+    "lowrank-es": "bionet.training.lowrank_es:LowRankES",
+    "random-search": "bionet.training.random_search:RandomSearch",
+    "local-es": "bionet.experimental.hybrid.local_es:LocalES",
+    "surrogate-es": "bionet.experimental.hybrid.surrogate_es:SurrogateES",
+    "self-guided-es": "bionet.experimental.hybrid.self_guided_es:SelfGuidedES",
+    "past-guided-es": "bionet.experimental.hybrid.past_guided_es:PastGuidedES",
+    "storage": "bionet.training.storage:Storage",
+    "frozen": "bionet.training.frozen:FrozenHidden",
+}
+
+
+@final
+class MethodRegistry(Mapping[str, type[AbstractMethod]]):
+    """Words mapped to method classes, in the order in which they were registered.
+
+    Args:
+        places: "module:attribute" by word, to begin with.
+        group: the entry-point group that is read on first use; None reads none.
+    """
+
+    def __init__(self, places: Mapping[str, str], *, group: str | None = None) -> None:
+        self._entries: dict[str, str | type[AbstractMethod]] = dict(places)
+        self._failures: dict[str, str] = {}
+        self._group = group
+
+    @property
+    def failures(self) -> Mapping[str, str]:
+        """What went wrong, by the name of the entry point that could not be read."""
+        self._read_entry_points()
+        return dict(self._failures)
+
+    def __getitem__(self, word: str) -> type[AbstractMethod]:
+        """The class of a word, imported now.
+
+        Raises:
+            UnknownMethodError: no method has that word; the message names the nearest.
+        """
+        self._read_entry_points()
+        if word not in self._entries:
+            raise UnknownMethodError(unknown("method", word, self._entries))
+        entry = self._entries[word]
+        if isinstance(entry, str):
+            module, _, attribute = entry.partition(":")
+            entry = self._entries[word] = getattr(importlib.import_module(module), attribute)
+        return entry
+
+    def __iter__(self) -> Iterator[str]:
+        self._read_entry_points()
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        self._read_entry_points()
+        return len(self._entries)
+
+    def __contains__(self, word: object) -> bool:
+        self._read_entry_points()
+        return word in self._entries
+
+    def register(self, method: type[AbstractMethod]) -> None:
+        """Adds a class under the word of its spec.
+
+        Raises:
+            TypeError: what a class lacks to be made by its word; the sentence says what.
+            ValueError: another class has that word.
+        """
+        self._read_entry_points()
+        _check_class(method)
+        word = method.spec.name
+        known = self._entries.get(word)
+        if known is not None and known is not method and _place(known) != _place(method):
+            raise ValueError(
+                f"register_method: the word {word!r} is that of {_place(known)} already, got "
+                f"{_place(method)}. Give the spec another name."
+            )
+        self._entries[word] = method
+
+    def _read_entry_points(self) -> None:
+        if self._group is None:
+            return
+        group, self._group = self._group, None  # first, as one of them may ask the registry
+        from importlib.metadata import entry_points
+
+        for point in entry_points(group=group):
+            try:
+                self.register(point.load())
+            except Exception as error:
+                self._failures[point.name] = f"{point.value}: {type(error).__name__}: {error}"
+
+
+class UnknownMethodError(ValueError, LookupError):
+    """No method has this word; the message names the nearest words."""
+
+
+METHODS: Final = MethodRegistry(_BUILT_IN, group=ENTRY_POINT_GROUP)
+"""All methods that have a word."""
+
+
+def register_method(method: M) -> M:
+    """Puts a method class into the table of words, and returns it; also as a decorator.
+
+    The class has `spec`, whose name is the word, `Options`, a frozen dataclass whose fields all
+    have defaults, and `from_workload(workload, config, options, steps)`, which makes one.
+
+    Args:
+        method: the class.
+
+    Raises:
+        TypeError: the class lacks one of these.
+        ValueError: another class has that word.
+
+    Example:
+        ```python
+        from dataclasses import dataclass
+        from typing import ClassVar
+
+        from bionet.training import MethodSpec, RandomSearch, register_method
+
+
+        @dataclass(frozen=True)
+        class Options:
+            sigma: float = 0.1  # standard deviation of the steps
+
+
+        @register_method
+        class Wander(RandomSearch):
+            spec: ClassVar[MethodSpec] = MethodSpec("wander", "zeroth-order", "Wide random steps.")
+            Options: ClassVar[type] = Options
+
+            @classmethod
+            def from_workload(cls, workload, config, options, steps):
+                return cls(workload.objective(config), sigma=options.sigma)
+        ```
+    """
+    METHODS.register(method)
+    return method
+
+
+def make_options(word: str, given: Mapping[str, Any]) -> Any:
+    """The options of a method with the given values, and its defaults for the rest.
+
+    Raises:
+        ValueError: an unknown method or option, with the nearest, or a value that it can't have.
+    """
+    kind = METHODS[word].Options
+    known = [field.name for field in dataclasses.fields(kind)]
+    for name in given:
+        if name not in known:
+            raise ValueError(f"In method {word!r}: {unknown('option', name, known)}")
+    options = kind(**given)
+    check_values(f"method {word!r}", options)
+    return options
+
+
+def _place(entry: str | type[AbstractMethod]) -> str:
+    return entry if isinstance(entry, str) else f"{entry.__module__}:{entry.__qualname__}"
+
+
+def _check_class(method: Any) -> None:
+    where = f"register_method: {getattr(method, '__name__', repr(method))}"
+    if not isinstance(method, type) or not issubclass(method, AbstractMethod):
+        raise TypeError(f"{where} must be a class that derives from AbstractMethod.")
+    if not isinstance(getattr(method, "spec", None), MethodSpec):
+        raise TypeError(f"{where} needs `spec`, a MethodSpec, whose name is its word.")
+    options = getattr(method, "Options", None)
+    if not (isinstance(options, type) and dataclasses.is_dataclass(options)):
+        raise TypeError(f"{where} needs `Options`, a frozen dataclass with a default per field.")
+    for field in dataclasses.fields(options):
+        if field.default is dataclasses.MISSING:
+            raise TypeError(f"{where}: option {field.name!r} needs a default that can be hashed.")
+    if not options.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        raise TypeError(f"{where} needs `Options` to be frozen: write @dataclass(frozen=True).")
+    if not callable(getattr(method, "from_workload", None)):
+        raise TypeError(
+            f"{where} needs a classmethod from_workload(workload, config, options, steps)."
+        )
