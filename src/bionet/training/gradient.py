@@ -13,7 +13,7 @@ Reverse mode has to know the number of steps beforehand, so no phase stops early
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import equinox as eqx
 import jax

@@ -12,7 +12,7 @@ What a member's noise was is known from its key, so it is drawn twice and never 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, final, get_args
+from typing import Any, ClassVar, Literal, final, get_args
 
 import equinox as eqx
 import jax

@@ -43,7 +43,7 @@ _BUILT_IN: Final = {
 
 
 @final
-class MethodRegistry(Mapping[str, type[AbstractMethod]]):
+class MethodRegistry(Mapping[str, type[Any]]):
     """Words mapped to method classes, in the order in which they were registered.
 
     Args:
@@ -52,7 +52,7 @@ class MethodRegistry(Mapping[str, type[AbstractMethod]]):
     """
 
     def __init__(self, places: Mapping[str, str], *, group: str | None = None) -> None:
-        self._entries: dict[str, str | type[AbstractMethod]] = dict(places)
+        self._entries: dict[str, str | type[Any]] = dict(places)
         self._failures: dict[str, str] = {}
         self._group = group
 
@@ -62,7 +62,7 @@ class MethodRegistry(Mapping[str, type[AbstractMethod]]):
         self._read_entry_points()
         return dict(self._failures)
 
-    def __getitem__(self, word: str) -> type[AbstractMethod]:
+    def __getitem__(self, word: str) -> type[Any]:
         """The class of a word, imported now.
 
         Raises:
@@ -184,7 +184,7 @@ def make_options(word: str, given: Mapping[str, Any]) -> Any:
     return options
 
 
-def _place(entry: str | type[AbstractMethod]) -> str:
+def _place(entry: str | type[Any]) -> str:
     return entry if isinstance(entry, str) else f"{entry.__module__}:{entry.__qualname__}"
 
 

@@ -10,7 +10,7 @@ stored is read by starting near a pattern and letting the layer settle, see `Rec
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, final, get_args
+from typing import Any, ClassVar, Literal, final, get_args
 
 import equinox as eqx
 import jax

@@ -13,9 +13,12 @@ from typing import Any, final
 import jax
 
 from bionet.graph.delays import ClippedNormal
+from bionet.graph.edges import Delay
 from bionet.graph.generate import generate_graphs
 from bionet.graph.graph import Graph
 from bionet.graph.network import Network, from_layer_map
+from bionet.layer_maps.shared import Edge
+from bionet.layer_maps.sparse import LayerMap
 from bionet.training.workload import WorkloadLike
 
 SPARE = 3
@@ -55,13 +58,13 @@ def run_in_time(
         The nodes, and their compiled graph; the same objects for the same arguments.
     """
     with jax.ensure_compile_time_eval():
-        lmap = workload.build(config, jax.random.key(0)).lmap  # its edges; the model has weights
-    rows = (0, *lmap.rows())
-    rates = dict.fromkeys(rows, timing.rate_hidden)
+        # For its edges; the model has the weights.
+        lmap: LayerMap = workload.build(config, jax.random.key(0)).lmap
+    rates = dict.fromkeys((0, *lmap.rows()), timing.rate_hidden)
     rates |= {0: timing.rate_in, lmap.last: timing.rate_out}
     takes = ClippedNormal(timing.taking, timing.jitter * timing.taking)
     late = ClippedNormal(timing.delay, timing.jitter * timing.delay)
-    delays = dict.fromkeys(rates, takes) | dict.fromkeys(lmap, late)
+    delays: dict[Edge | int, Delay] = {**dict.fromkeys(rates, takes), **dict.fromkeys(lmap, late)}
     accumulate = "accumulate" if learning else None
     nodes = from_layer_map(lmap, rates, delays, timing.window, learning=accumulate)
     seconds = (timing.clamped + timing.free + SPARE) / timing.rate_out

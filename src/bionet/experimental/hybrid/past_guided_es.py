@@ -6,7 +6,7 @@ Nothing but values of the loss is looked at: there is no gradient and no local r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, final
+from typing import Any, ClassVar, NamedTuple, final
 
 import equinox as eqx
 import jax
