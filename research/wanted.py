@@ -31,8 +31,9 @@ def digest(config: Line) -> str:
 
 def agrees(line: Line, recipe: Any) -> bool:
     """Returns whether a line has the hash of its settings, and they are those of the recipe."""
-    now = json.loads(json.dumps(dataclasses.asdict(recipe.config)))
-    default = json.loads(json.dumps(dataclasses.asdict(recipe.defaults)))
+    now = json.loads(json.dumps(recipe.written()))
+    plain = dataclasses.replace(recipe, changes={}).config
+    default = json.loads(json.dumps(dataclasses.asdict(plain)))
     told = {**{name: default[name] for name in now}, **line["config"]}
     return told == now and digest(line["config"]) == line["config_hash"]
 

@@ -241,11 +241,11 @@ def _config(spec: RecipeSpec) -> Iterator[str]:
                 f"`{_bar(field.type)}`",
                 _bar(field.comment),
             ]
-            for field in fields_of(recipe.defaults)
+            for field in fields_of(recipe.config)
         ],
     )
-    for dataset, fields in recipe.presets.items():
-        if fields and dataset in spec.datasets:
+    for dataset in spec.datasets:
+        if fields := recipe.preset(dataset):
             changed = ", ".join(f"`{name}={value!r}`" for name, value in fields.items())
             yield f"On **{dataset}** it takes {changed}."
     if recipe.ablation:

@@ -23,8 +23,8 @@ from zoo_results import (
 import bionet.experimental.hybrid
 import bionet.training  # noqa: F401  (both define the methods that `methods` looks for)
 from bionet.training.method import AbstractMethod, MethodSpec
+from bionet.training.registry import METHODS
 from bionet.zoo.catalogue import SPECS
-from bionet.zoo.methods import METHODS
 from bionet.zoo.spec import FAMILIES, RecipeSpec
 
 USUAL_SEEDS = 5

@@ -50,7 +50,7 @@ trials, epochs = map(int, sys.argv[1:])
 recipe = zoo.get("{recipe}").replace(epochs=epochs)
 for seed in range(trials):
     key = jax.random.split(jax.random.key(seed))[1]
-    bionet.fit(recipe.problem(seed), recipe.method(), epochs=epochs, key=key, progress=False)
+    bionet.fit(recipe.problem(seed), recipe.build_method(), epochs=epochs, key=key, progress=False)
 """
 MANY, FEW = 220, 20
 
@@ -100,7 +100,7 @@ def overhead(directory: Path, trials: int, seconds: float, rounds: int) -> None:
 
     def by_hand(seed: int) -> float:
         began, key = time.perf_counter(), jax.random.split(jax.random.key(seed))[1]
-        fit(recipe.problem(seed), recipe.method(), epochs=epochs, key=key, progress=False)
+        fit(recipe.problem(seed), recipe.build_method(), epochs=epochs, key=key, progress=False)
         return time.perf_counter() - began
 
     def measured_trial(seed: int) -> float:

@@ -157,7 +157,7 @@ def settled(rounds: int) -> None:
         "prototypes-local, self-coupling 2": zoo.get("prototypes-local").replace(j_d=2.0),
     }
     for name, recipe in tasks.items():
-        problem, method = recipe.problem(seed=0), recipe.method()
+        problem, method = recipe.problem(seed=0), recipe.build_method()
         batches = problem.train
         order = batches.plan(jax.random.key(0))
         drawn = [batches.batch(order, i) for i in range(60)]

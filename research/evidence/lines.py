@@ -7,7 +7,6 @@ revision 1 of all of them.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import math
@@ -34,7 +33,7 @@ def path_of(id: str, dataset: str) -> Path:
 
 def config_hash(recipe: Any) -> str:
     """The hash of everything that the recipe's config says."""
-    text = json.dumps(dataclasses.asdict(recipe.config), sort_keys=True, default=str)
+    text = json.dumps(recipe.written(), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

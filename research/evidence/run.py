@@ -15,7 +15,6 @@ hold them against each other.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import platform
 import time
@@ -47,7 +46,7 @@ def one(recipe: Any, seed: int) -> dict[str, Any]:
         "ablation": ablation(recipe, seed),
         "seconds": round(result.seconds, 2),
         "losses": [round(loss, 5) for loss in result],
-        "config": dataclasses.asdict(recipe.config),
+        "config": recipe.written(),
     }
     return line | revisions(recipe) | machine()
 
@@ -69,7 +68,7 @@ def control(recipe: Any, seed: int) -> dict[str, float] | None:
 
 def baselines(recipe: Any, seed: int) -> dict[str, float]:
     """The baselines, on the data of the seed."""
-    return dict(recipe.baselines(recipe.config, recipe.data(recipe.config, seed)))
+    return recipe.baselines(recipe.splits(seed))
 
 
 MEASURES = {"control": control, "baselines": baselines, "ablation": ablation}

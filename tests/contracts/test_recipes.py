@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +22,8 @@ import pytest
 from bionet import zoo
 from bionet.training.fit import fit
 from bionet.training.method import AbstractMethod
-from bionet.zoo.recipe import PARTS, Recipe
+from bionet.workloads.workload import PARTS
+from bionet.zoo.recipe import Recipe
 from bionet.zoo.result import Result
 from bionet.zoo.spec import Band, Cost, Margin, RecipeSpec, Reference
 
@@ -147,7 +148,7 @@ class TestSpec:
         assert recipe.spec.load() is zoo.get(recipe.id)
 
     def test_its_method_and_family_are_those_of_the_code(self, recipe):
-        method = recipe.method()
+        method = recipe.build_method()
         assert isinstance(method, AbstractMethod)
         assert (method.spec.name, method.spec.family) == (recipe.spec.method, recipe.spec.family)
 
@@ -225,16 +226,16 @@ class TestConfig:
 
     def test_presets_are_for_its_data_sets_and_fields(self, recipe):
         known = {field.name for field in fields(recipe.config)}
-        for dataset, preset in recipe.presets.items():
-            assert dataset in recipe.spec.datasets
-            assert set(preset) <= known - {"dataset"}
+        assert {*recipe.presets, *recipe.workload.presets} <= {*recipe.spec.datasets}
+        for dataset in recipe.spec.datasets:
+            assert set(recipe.preset(dataset)) <= known - {"dataset"}
 
     def test_presets_win_over_defaults_and_changes_over_presets(self, recipe):
         for dataset in recipe.spec.datasets:
             config = recipe.on(dataset).config
-            preset = dict(recipe.presets.get(dataset, {})) | {"dataset": dataset}
+            preset = recipe.preset(dataset) | {"dataset": dataset}
             for field in fields(config):
-                default = getattr(recipe.defaults, field.name)
+                default = getattr(recipe.config, field.name)
                 assert getattr(config, field.name) == preset.get(field.name, default)
             for changed in (
                 recipe.replace(epochs=77).on(dataset),
@@ -251,10 +252,10 @@ class TestConfig:
             loss = eqx.filter_eval_shape(there.loss, model, *batch)
             assert loss.shape == ()
             assert [len(part) for part in batch] == [3, 3]
-            if there.sizes is not None:
+            if there.workload.state(there.network_config) is not None:
                 sizes = there.state().sizes
                 assert [part.shape for part in batch] == [(3, *sizes[0]), (3, *sizes[-1])]
-            assert isinstance(there.method(), AbstractMethod)
+            assert isinstance(there.build_method(), AbstractMethod)
 
 
 class TestBuild:
@@ -303,7 +304,7 @@ class TestLoss:
         model, (x, y) = built, recipe.synthetic_batch()
         if not classifies(recipe):
             pytest.skip("its targets are no classes")
-        answers = eqx.filter_jit(recipe.predictor(recipe.config))(model, x, jax.random.key(0))
+        answers = eqx.filter_jit(recipe.objective.predict)(model, x, jax.random.key(0))
         own, worst = (
             2 * jax.nn.one_hot(pick(answers, -1), y.shape[-1]) - 1
             for pick in (jnp.argmax, jnp.argmin)
@@ -359,8 +360,8 @@ class TestDemo:
         else:
             options = {"ridge": float(re.search(r"penalty (\S+) chosen", how)[1])}
         frozen = recipe.with_method("frozen", **options)
-        fitted = fit(recipe.problem(0), frozen.method(), epochs=epochs, key=training_key(0))
-        assert frozen.method().spec.family == "control"
+        fitted = fit(recipe.problem(0), frozen.build_method(), epochs=epochs, key=training_key(0))
+        assert frozen.build_method().spec.family == "control"
         untrained = leaves(recipe.problem(0).model)
         moved = [
             not np.array_equal(a, b) for a, b in zip(untrained, leaves(fitted.model), strict=True)
@@ -371,7 +372,7 @@ class TestDemo:
             assert fitted.test[recipe.metric] == control.metrics[recipe.metric]
 
     def test_the_control_has_the_networks_own_hidden_layer(self, short):
-        if short.recipe.sizes is None:
+        if short.recipe.workload.state(short.recipe.network_config) is None:
             pytest.skip("the network is no orchestrator")
         untrained = short.recipe.problem(0).model.lmap
         control = short.result.control.model.lmap
@@ -383,7 +384,7 @@ class TestDemo:
 
     def test_a_run_cut_off_and_resumed_is_the_same_and_another_seed_is_not(self, short, tmp_path):
         recipe = short.recipe.replace(epochs=STEPS)
-        problem, method = recipe.problem(0), recipe.method()
+        problem, method = recipe.problem(0), recipe.build_method()
         kept = {"key": training_key(0), "checkpoint": tmp_path}
         fit(problem, method, epochs=1, **kept)
         resumed = fit(problem, method, epochs=STEPS, resume=True, **kept)
@@ -409,7 +410,7 @@ def measured(recipe, dataset):
     """What `research/evidence/run.py` has measured of the recipe as it is now."""
     name = recipe.id if dataset == recipe.spec.datasets[0] else f"{recipe.id}.{dataset}"
     path = Path(__file__).parents[2] / "research" / "evidence" / f"{name}.jsonl"
-    now = json.loads(json.dumps(asdict(recipe.on(dataset).config), default=str))
+    now = json.loads(json.dumps(recipe.on(dataset).written(), default=str))
     found = [json.loads(line) for line in path.read_text().splitlines()]
     found = [line for line in found if line["config"] == now]
     assert found, "its config has changed since it was measured: run `make evidence`"

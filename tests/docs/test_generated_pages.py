@@ -11,8 +11,8 @@ import pytest
 from bionet import zoo
 from bionet.studies.configuration import final_trials
 from bionet.studies.loading import load_study
+from bionet.training.registry import METHODS
 from bionet.zoo.catalogue import SPECS
-from bionet.zoo.methods import METHODS
 
 IDS_TO_SPECS = {spec.id: spec for spec in SPECS}
 IDS = list(IDS_TO_SPECS)
@@ -51,7 +51,7 @@ def test_every_recipe_has_a_page_with_all_that_belongs_there(spec, site, found, 
     for part in ("What was measured", "What it costs", "How to run it", "Its numbers", "Sources"):
         assert part in seen
     recipe = zoo.get(spec.id)
-    for field in vars(recipe.defaults):
+    for field in recipe.flat:
         assert f"<code>{field}</code>" in html
     assert f"bionet demo {spec.id}" in seen
     for dataset in spec.datasets:

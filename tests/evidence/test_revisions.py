@@ -47,9 +47,10 @@ def test_an_older_revision_counts_for_nothing_until_that_part_is_measured_again(
     assert "revisions" not in first
 
     new = {"a rule that is stronger": 0.5}
-    small.recipe = dataclasses.replace(
-        small.recipe, revisions=RAISED, baselines=lambda config, splits: new
+    workload = dataclasses.replace(
+        small.recipe.workload, revisions=RAISED, baselines=lambda config, splits: new
     )
+    small.recipe = dataclasses.replace(small.recipe, workload=workload)
     assert lines.lines_of(ID, dataset) == []  # for no table, band or margin
 
     monkeypatch.setattr(Recipe, "fit", lambda *args, **kwargs: pytest.fail("trained anew"))

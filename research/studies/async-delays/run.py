@@ -67,9 +67,9 @@ def elsewhere(recipe: Any, model: Any, seed: int) -> dict[str, float]:
     test = recipe.problem(seed).test
     found = {}
     for delay in DELAYS:
-        predict = jax.jit(recipe.predictor(recipe.replace(delay=delay).config).__call__)
+        predict = jax.jit(recipe.replace(delay=delay).objective.predict.__call__)
         answers = predict(model, test.x, jax.random.key(seed))
-        found[f"{1000 * delay:g} ms"] = float(recipe.score(answers, test.y))
+        found[f"{1000 * delay:g} ms"] = float(recipe.workload.metric(answers, test.y))
     return found
 
 

@@ -54,7 +54,7 @@ def line(trial: Trial) -> dict[str, Any]:
     problem = recipe.problem(trial.seed)
     test, steps = problem.test, (recipe.config.clamped, recipe.config.free)
     # Of the fields that arms change, a method reads these two alone. One object compiles once.
-    method = METHODS.setdefault(steps, recipe.method())
+    method = METHODS.setdefault(steps, recipe.build_method())
     found = fit(
         dataclasses.replace(problem, validation=None, test=None),
         method,

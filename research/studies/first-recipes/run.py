@@ -13,7 +13,6 @@ bootstrap intervals. It needs no files: about a minute on two cores.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import hashlib
 import json
 import platform
@@ -34,7 +33,7 @@ RECIPES = ("prototypes-local", "classification-local")
 def measure(recipe, seed: int) -> dict:
     """One line of the results."""
     result = recipe.fit(seed=seed, progress=False)
-    config = dataclasses.asdict(recipe.config)
+    config = recipe.written()
     text = json.dumps(config, sort_keys=True)
     names = ("bionet", "jax", "equinox", "optax", "numpy")
     return {

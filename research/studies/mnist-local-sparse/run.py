@@ -93,7 +93,7 @@ def local(fields: dict[str, Any], seed: int, *, images: int, epochs: int, test: 
     )
     key = jax.random.fold_in(jax.random.key(seed), 1)
     began = time.perf_counter()
-    fitted = fit(training, recipe.method(), epochs=epochs, key=key, progress=False)
+    fitted = fit(training, recipe.build_method(), epochs=epochs, key=key, progress=False)
     seconds = time.perf_counter() - began
     told = {
         "training": evaluate(problem, fitted.model, first, key)["accuracy"],

@@ -15,7 +15,6 @@ Appends one line per seed to results.jsonl beside this file. MNIST is looked for
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import hashlib
 import json
 import platform
@@ -44,7 +43,7 @@ def measure(recipe, seed: int) -> dict:
     problem = final.problem(seed)
     training = jax.random.fold_in(jax.random.key(seed), 1)
     began = time.perf_counter()
-    network = fit(problem, final.method(), epochs=final.config.epochs, key=training)
+    network = fit(problem, final.build_method(), epochs=final.config.epochs, key=training)
     seconds = time.perf_counter() - began
     control = frozen_control(
         chosen_on, recipe.state(), steps=recipe.config.free, key=training, refit=problem.train
@@ -93,7 +92,7 @@ def main() -> None:
     options = parser.parse_args()
     recipe = zoo.get(RECIPE).on("mnist")
     recipe = recipe.replace(**read_settings(recipe.config, options.set, RECIPE))
-    config = dataclasses.asdict(recipe.config)
+    config = recipe.written()
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
     for seed in options.seeds:
         line = measure(recipe, seed)

@@ -86,7 +86,7 @@ def moved(id: str, powers: Sequence[int]) -> Change:
 def config_of(id: str, change: Change) -> tuple[Any, str]:
     """The changed recipe, and the hash of everything that its config says."""
     recipe: Any = zoo.get(id).replace(**change)
-    text = json.dumps(dataclasses.asdict(recipe.config), sort_keys=True, default=str)
+    text = json.dumps(recipe.written(), sort_keys=True, default=str)
     return recipe, hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -99,7 +99,7 @@ def trained(id: str, change: Change, seed: int) -> Line:
     line: Line = {"recipe": id, "change": change, "seed": seed, "config_hash": config_hash}
     line |= {"metric": recipe.metric, "validation": None, "loss": None, "failed": None}
     try:
-        fitted = bionet.fit(problem, recipe.method(), epochs=epochs, key=key, progress=False)
+        fitted = bionet.fit(problem, recipe.build_method(), epochs=epochs, key=key, progress=False)
         last = fitted.history[-1]
         line |= {"validation": last[recipe.metric], "loss": last["loss"]}
     except NonFiniteError as error:
@@ -107,7 +107,7 @@ def trained(id: str, change: Change, seed: int) -> Line:
     line |= {"seconds": round(time.perf_counter() - began, 2), "epochs": epochs}
     versions = {name: version(name) for name in ("bionet", "jax", "equinox", "optax")}
     line["versions"] = versions | {"python": platform.python_version()}
-    return line | {"config": dataclasses.asdict(recipe.config), "device": str(jax.devices()[0])}
+    return line | {"config": recipe.written(), "device": str(jax.devices()[0])}
 
 
 class Tried(NamedTuple):

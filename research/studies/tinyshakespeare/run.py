@@ -13,7 +13,6 @@ floors.jsonl for a count; runs that have a line are skipped.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import hashlib
 import json
 import platform
@@ -39,13 +38,13 @@ FLOORS = ("one character", "two characters", "three characters")
 def run(id: str, seed: int) -> dict[str, Any]:
     """The line of a recipe and a seed."""
     recipe: Any = zoo.get(id).on("tinyshakespeare")
-    parts = recipe.data(recipe.config, seed)
+    parts = recipe.splits(seed)
     problem = recipe.problem(seed, parts)
     key = jax.random.split(jax.random.key(seed))[1]  # as `recipe.fit` has it
     began = time.perf_counter()
-    fitted = bionet.fit(problem, recipe.method(), epochs=recipe.config.epochs, key=key)
+    fitted = bionet.fit(problem, recipe.build_method(), epochs=recipe.config.epochs, key=key)
     seconds = time.perf_counter() - began
-    told = json.dumps(dataclasses.asdict(recipe.config), sort_keys=True)
+    told = json.dumps(recipe.written(), sort_keys=True)
     last = fitted.history[-1]
     each = last.get("evaluations", 1.0)
     floors = counted_floors(parts, len(LETTERS))
@@ -60,7 +59,7 @@ def run(id: str, seed: int) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "evaluations": int(each * int(fitted.train_state.step)),
         "config_hash": hashlib.sha256(told.encode()).hexdigest()[:12],
-        "config": dataclasses.asdict(recipe.config),
+        "config": recipe.written(),
         "versions": versions | {"python": platform.python_version()},
         "device": str(jax.devices()[0]),
     }

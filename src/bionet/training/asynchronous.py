@@ -88,7 +88,7 @@ class AsyncTwoPhase(AbstractLocalMethod):
         from bionet import zoo
 
         recipe = zoo.get("prototypes-async-local")
-        method = recipe.own_method()
+        method = recipe.build_own_method()
         train_state = method.init(recipe.build(), jax.random.key(0))
         batch = recipe.synthetic_batch(batch_size=16)
         train_state, metrics = method.step(train_state, batch, jax.random.key(1))

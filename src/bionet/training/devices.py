@@ -68,7 +68,7 @@ class ShardedBatches(AbstractBatches):
         recipe = zoo.get("prototypes-local")
         problem = recipe.problem(seed=0)
         sharded = replace(problem, train=ShardedBatches(problem.train, batch_mesh()))
-        result = fit(sharded, recipe.method(), epochs=1, key=jax.random.key(0))
+        result = fit(sharded, recipe.build_method(), epochs=1, key=jax.random.key(0))
         print(result.test["accuracy"] > 0.5)
         ```
     """

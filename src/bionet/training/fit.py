@@ -130,7 +130,7 @@ def fit(
         from bionet import fit, zoo
 
         recipe = zoo.get("prototypes-local")
-        problem, method = recipe.problem(seed=0), recipe.method()
+        problem, method = recipe.problem(seed=0), recipe.build_method()
         result = fit(problem, method, epochs=2, key=jax.random.key(0))
         print([round(row["accuracy"], 3) for row in result.history], result.test)
         ```

@@ -2,7 +2,7 @@
 
 `zoo.list_recipes(application="prototypes")` says what there is, `zoo.get(id).demo()` runs it,
 and `zoo.cite(id)` gives the papers. Importing this package loads neither JAX nor any recipe;
-`zoo.Recipe` and `zoo.Result` are imported when they are first asked for.
+`zoo.Recipe`, `zoo.Budget` and `zoo.Result` are imported when they are first asked for.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ from bionet.zoo.registry import (
 from bionet.zoo.spec import Band, Cost, Margin, RecipeSpec, Reference
 
 if TYPE_CHECKING:
+    from bionet.zoo.fields import Budget
     from bionet.zoo.recipe import Recipe
     from bionet.zoo.result import Result
 
 __all__ = [
     "REGISTRY",
     "Band",
+    "Budget",
     "Cost",
     "Margin",
     "Recipe",
@@ -45,7 +47,11 @@ __all__ = [
     "register",
 ]
 
-_LAZY = {"Recipe": "bionet.zoo.recipe", "Result": "bionet.zoo.result"}
+_LAZY = {
+    "Budget": "bionet.zoo.fields",
+    "Recipe": "bionet.zoo.recipe",
+    "Result": "bionet.zoo.result",
+}
 
 
 def __getattr__(name: str) -> Any:

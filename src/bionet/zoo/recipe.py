@@ -119,6 +119,7 @@ class Recipe(Generic[C]):
         held = ("options", "fields", "presets", "method_where", "ablation", "brief", "revisions")
         own_fields(self, *held, "changes")
         check_revisions(f"Recipe {self.id!r}", self.revisions)
+        self._check_names()
 
     def revision(self, part: str) -> int:
         """The revision of its "control", "baselines" or "ablation", counted from 1."""
@@ -172,6 +173,11 @@ class Recipe(Generic[C]):
             for name, value in now.items()
             if flat.is_written(name, default=value == default[name])
         }
+
+    def preset(self, dataset: str) -> dict[str, Any]:
+        """The numbers that differ on a data set, by their flat names."""
+        layers = (self.workload.presets.get(dataset, {}), self.presets.get(dataset, {}))
+        return {self.flat.display(name): to for layer in layers for name, to in layer.items()}
 
     def replace(self, **fields: Any) -> Recipe[C]:
         """The same recipe with other numbers: of its workload, its budget or its own method.
@@ -439,18 +445,30 @@ class Recipe(Generic[C]):
             console.print(f"A brief demo: {', '.join(less)}. `bionet run` takes them all.")
         return result
 
+    def _check_names(self) -> None:
+        """Refuses numbers that the recipe does not have, and data sets that it does not take.
+
+        Raises:
+            ValueError: such a name, with the nearest.
+        """
+        where, flat, takes = f"Recipe {self.id!r}", self.flat, self.workload.datasets
+        parts = {name: getattr(self, name) for name in ("fields", "ablation", "brief", "changes")}
+        for dataset, preset in self.presets.items():
+            if dataset not in takes:
+                raise ValueError(f"{where}, presets: {unknown('data set', dataset, takes)}")
+            parts[f"presets of {dataset}"] = preset
+        for part, names in parts.items():
+            for name in names:
+                if name not in flat:
+                    raise ValueError(f"{where}, {part}: {unknown('field', name, flat)}")
+
     def _values(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """All numbers by their flat names, with these changes on top."""
         config: Any = self.workload.config
         dataset = changes.get("dataset", config.dataset)
         flat = self.flat
         values = {name: self._default(entry) for name, entry in flat.items()}
-        for layer in (
-            self.fields,
-            self.workload.presets.get(dataset, {}),
-            self.presets.get(dataset, {}),
-            changes,
-        ):
+        for layer in (self.fields, self.preset(dataset), changes):
             values |= {flat.display(name): value for name, value in layer.items()}
         return values
 

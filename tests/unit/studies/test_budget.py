@@ -87,6 +87,6 @@ def test_evaluations_are_passes_of_a_network_over_a_batch(method, options, count
     recipe = zoo.get("prototypes-local").replace(hidden=4, samples=16, classes=2, dim=6)
     recipe = recipe if method is None else recipe.with_method(method, **options)
     problem = recipe.problem(0)
-    made = recipe.method()
+    made = recipe.build_method()
     assert evaluations_per_step(made, problem.model, problem.train) == count
     assert beside(made) == (0 if made.spec.family == "zeroth-order" else 1)

@@ -9,7 +9,7 @@ import pytest
 
 from bionet import zoo
 from bionet.studies.configuration import rebuilt
-from bionet.zoo.methods import METHODS, Switch
+from bionet.training.registry import METHODS, make_options
 from bionet.training.values import check_values
 
 STUDIES = Path(__file__).parents[3] / "research" / "studies"
@@ -54,7 +54,7 @@ def test_a_field_of_a_recipe(field, value, told):
 )
 def test_an_option_of_a_method(method, options, told):
     with pytest.raises(ValueError, match=f"In method '{method}': ") as refused:
-        Switch.of(method, options)
+        make_options(method, options)
     assert told in str(refused.value)
 
 
@@ -71,7 +71,7 @@ def test_a_rate_of_zero_freezes_a_layer_but_not_all_of_them():
 @pytest.mark.parametrize("sigma", [0.0, -1.0])
 def test_a_sigma_is_refused_by_the_method_before_it_trains(id, sigma):
     with pytest.raises(ValueError, match="sigma needs to be above 0 and finite, got"):
-        zoo.get(id).replace(sigma=sigma).method()
+        zoo.get(id).replace(sigma=sigma).build_method()
 
 
 def test_parts_are_taken_out_by_zeros():

@@ -35,14 +35,14 @@ def shapes(recipe):
 
 
 def test_the_default_feeds_errors_back(recipe):
-    assert isinstance(recipe.method(), ErrorPhase)
+    assert isinstance(recipe.build_method(), ErrorPhase)
     lmap = shapes(recipe)
     assert isinstance(lmap[1, 2], LearnedFeedback)
     assert isinstance(lmap[2, 1], SoftmaxReadout)
 
 
 def test_the_published_set_up_feeds_labels_back(published):
-    method, lmap = published.method(), shapes(published)
+    method, lmap = published.build_method(), shapes(published)
     assert isinstance(method, TwoPhase)
     assert (method.warmup, method.clamped, method.free) == (1, 5, 5)
     assert [float(number) for number in method.label_code] == pytest.approx([1.5, -1 / 3])
@@ -51,7 +51,7 @@ def test_the_published_set_up_feeds_labels_back(published):
 
 
 def test_the_published_numbers(published):
-    config, method, lmap = published.config, published.method(), shapes(published)
+    config, method, lmap = published.config, published.build_method(), shapes(published)
     # 90 % of 784 pixels and 99 % of 1,999 other units are not listened to.
     assert lmap[1, 0].W.shape == (2000, round(0.1 * 784))
     assert lmap[1, 1].J.shape == (2000, round(0.01 * 1999))

@@ -9,17 +9,19 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
 import bionet.zoo.recipe
 from bionet.datasets import Split, make_prototypes
 from bionet.states.sequential import SequentialState
 from bionet.training.checkpoints import CheckpointError
+from bionet.training.control import Control
 from bionet.training.fit import fit
 from bionet.training.frozen import frozen_control
+from bionet.training.objective import Objective
 from bionet.training.readout import FreeReadout, ReadoutHinge, accuracy
-from bionet.training.two_phase import TwoPhase
+from bionet.workloads import Workload
+from bionet.zoo.fields import Budget
 from bionet.zoo.recipe import Recipe
 from bionet.zoo.registry import Registry
 from bionet.zoo.result import Result
@@ -36,22 +38,18 @@ SPEC = RecipeSpec(
     datasets=("coarse", "fine"),
 )
 DIM, HIDDEN, CLASSES = 5, 7, 3
-SGD = optax.sgd(1.0)  # one for all configs, so that they share what was compiled
-made: list[str] = []  # what the recipe has been asked for
+made: list[str] = []  # what the workload has been asked for
 
 
 @dataclass(frozen=True)
 class Config:
     dataset: str = "coarse"
     flip: float = 0.1
-    rate: float = 0.25
     validation: int = 13
-    batch_size: int = 8
-    epochs: int = 3
 
     def __post_init__(self):
-        if self.rate <= 0:
-            raise ValueError(f"rate needs to be above 0, got {self.rate}.")
+        if self.flip >= 0.5:
+            raise ValueError(f"flip needs to be below 0.5, got {self.flip}.")
 
 
 def data(config, seed):
@@ -66,12 +64,6 @@ def synthetic(config, key, batch_size):
     label = jax.random.randint(labels, (batch_size,), 0, CLASSES)
     x = jax.random.rademacher(x, (batch_size, DIM), jnp.float32)
     return x, 2.0 * jax.nn.one_hot(label, CLASSES) - 1.0
-
-
-def trainer(config):
-    made.append("method")
-    rates = dict.fromkeys([(1, 0), (1, 1), (2, 1)], config.rate)
-    return TwoPhase(recipe_sizes(config), optimizer=SGD, clamped=3, free=3, edge_rates=rates)
 
 
 def recipe_sizes(config):
@@ -97,20 +89,31 @@ def build_toy(make_network):
 def shared(build_toy):
     """The toy recipe; its functions are the same for all tests, so that it compiles once."""
     loss = ReadoutHinge(1.5)
-    return Recipe(
-        id="toys-local",
-        defaults=Config(),
-        presets={"fine": {"flip": 0.2, "epochs": 2}},
+    workload = Workload(
+        id="toys",
+        application="toys",
+        architecture="binary-rnn",
+        datasets=("coarse", "fine"),
+        config=Config(),
+        presets={"fine": {"flip": 0.2}},
         data=data,
-        sizes=recipe_sizes,
-        network=build_toy,
-        trainer=trainer,
-        predictor=lambda config: FreeReadout(recipe_sizes(config), 3),
-        objective=lambda config: loss,
-        score=accuracy,
+        build=build_toy,
+        objective=lambda config: Objective(FreeReadout(recipe_sizes(config), 3), loss),
+        metric=accuracy,
         synthetic=synthetic,
         baselines=baselines,
-        control_steps=lambda config: 3,
+        examples=lambda config: 40,
+        control=Control.frozen_dynamics(),
+        state=recipe_sizes,
+        settling_steps=lambda config: 3,
+    )
+    return Recipe(
+        id="toys-local",
+        workload=workload,
+        method="two-phase",
+        budget=Budget(batch_size=8, epochs=3),
+        options={"optimizer": "sgd", "learning_rate": 0.25},
+        presets={"fine": {"epochs": 2}},
     )
 
 
@@ -132,23 +135,34 @@ def same(left, right):
     return all(np.array_equal(a, b) for a, b in zip(leaves(left), leaves(right), strict=True))
 
 
+COARSE = {"dataset": "coarse", "flip": 0.1, "validation": 13, "epochs": 3, "learning_rate": 0.25}
+
+
+def numbers(recipe):
+    """Some of a recipe's numbers, from its workload, its budget and its method."""
+    return {name: getattr(recipe.config, name) for name in COARSE}
+
+
 class TestConfig:
     def test_the_spec_is_its_entry_in_the_registry(self, toy):
         assert toy.spec is SPEC
 
     def test_defaults_then_the_preset_then_changes(self, toy):
-        assert toy.config == Config()
-        fine = Config(dataset="fine", flip=0.2, epochs=2)
-        assert toy.on("fine").config == fine
-        assert toy.replace(dataset="fine").config == fine
+        assert numbers(toy) == COARSE
+        fine = COARSE | {"dataset": "fine", "flip": 0.2, "epochs": 2}
+        assert numbers(toy.on("fine")) == fine
+        assert numbers(toy.replace(dataset="fine")) == fine
         changed = toy.replace(epochs=9)
-        assert changed.config == Config(epochs=9)
+        assert numbers(changed) == COARSE | {"epochs": 9}
         # What the user said wins over a preset, whichever came first.
         for recipe in (changed.on("fine"), toy.on("fine").replace(epochs=9)):
-            assert recipe.config == replace(fine, epochs=9)
+            assert numbers(recipe) == fine | {"epochs": 9}
+
+    def test_a_workload_gets_its_own_numbers_alone(self, toy):
+        assert toy.on("fine").network_config == Config(dataset="fine", flip=0.2)
 
     def test_going_back_takes_the_preset_back(self, toy):
-        assert toy.on("fine").on("coarse").config == Config()
+        assert numbers(toy.on("fine").on("coarse")) == COARSE
 
     def test_a_default_that_is_asked_for_wins_over_the_preset(self, toy):
         assert toy.replace(epochs=3).on("fine").config.epochs == 3
@@ -156,7 +170,7 @@ class TestConfig:
     def test_a_recipe_is_never_changed(self, toy):
         toy.replace(epochs=9)
         toy.on("fine")
-        assert toy.config == Config()
+        assert numbers(toy) == COARSE
         assert toy.changes == {}
 
     def test_no_data_set_means_its_own(self, toy):
@@ -166,7 +180,7 @@ class TestConfig:
     def test_an_unknown_field_is_told_the_nearest(self, toy, says):
         sentence = "In recipe 'toys-local': No field is named 'epoch'. Did you mean 'epochs'?"
         with says(ValueError, sentence):
-            toy.replace(rate=0.1, epoch=3)
+            toy.replace(flip=0.1, epoch=3)
 
     @pytest.mark.parametrize("ask", ["on", "fit", "replace"])
     def test_an_unknown_data_set_is_told_the_nearest(self, toy, says, ask):
@@ -180,8 +194,8 @@ class TestConfig:
             asked[ask]()
 
     def test_a_value_that_the_config_refuses_is_refused_at_once(self, toy, says):
-        with says(ValueError, "rate needs to be above 0, got 0."):
-            toy.replace(rate=0)
+        with says(ValueError, "flip needs to be below 0.5, got 0.75."):
+            toy.replace(flip=0.75)
 
 
 class TestBuild:
@@ -191,11 +205,9 @@ class TestBuild:
         assert not same(toy.build(), toy.build(jax.random.key(4)))
 
     def test_the_method_is_made_once_for_a_config(self, toy):
-        made.clear()
-        same_config = toy.replace(rate=0.5).replace(rate=0.25)
-        assert toy.method() is toy.method() is same_config.method()
-        assert toy.replace(rate=0.75).method() is not toy.method()
-        assert made.count("method") <= 2
+        same_numbers = toy.replace(learning_rate=0.5).replace(learning_rate=0.25)
+        assert toy.build_method() is toy.build_method() is same_numbers.build_method()
+        assert toy.replace(learning_rate=0.75).build_method() is not toy.build_method()
 
     def test_the_problem_belongs_to_the_seed(self, toy):
         first, again, other = (toy.problem(seed=seed) for seed in (0, 0, 1))
@@ -263,7 +275,7 @@ class TestFit:
     def test_it_is_fit_on_the_problem(self, toy, run):
         problem = toy.problem(seed=1)
         key = jax.random.split(jax.random.key(1))[1]
-        plain = fit(problem, toy.method(), epochs=3, key=key)
+        plain = fit(problem, toy.build_method(), epochs=3, key=key)
         assert told(plain.history) == told(run.history)
         assert plain.test == run.metrics
         assert same(plain.model, run.model)
@@ -287,7 +299,8 @@ class TestFit:
             turned = Split(splits.test.x, (splits.test.y + 1) % CLASSES)
             return replace(splits, test=turned)
 
-        found = replace(toy, data=poisoned).fit(seed=1, progress=False)
+        swapped = replace(toy, workload=replace(toy.workload, data=poisoned))
+        found = swapped.fit(seed=1, progress=False)
         assert told(found.history) == told(run.history)
         assert same(found.model, run.model)
         assert found.details == run.details
@@ -367,7 +380,7 @@ class TestFit:
         toy.fit(epochs=1, checkpoint=tmp_path, progress=False)
         for fields, differs in (
             ({"flip": 0.2}, "`flip` of the settings was 0.1 and is 0.2 here"),
-            ({"rate": 0.5}, "`rate` of the settings was 0.25 and is 0.5 here"),
+            ({"learning_rate": 0.5}, "`learning_rate` of the settings was 0.25 and is 0.5 here"),
         ):
             with pytest.raises(CheckpointError, match=re.escape(differs)):
                 toy.replace(**fields).fit(checkpoint=tmp_path, resume=True, progress=False)
@@ -381,7 +394,7 @@ class TestFit:
         """A schedule of its new length would start again high up: neither the one nor the other."""
         scheduled.fit(epochs=1, checkpoint=tmp_path, progress=False)
         longer = scheduled.fit(epochs=3, checkpoint=tmp_path, resume=True, progress=False)
-        problem, plan = scheduled.problem(0), scheduled.replace(epochs=1).method()
+        problem, plan = scheduled.problem(0), scheduled.replace(epochs=1).build_method()
         key = jax.random.split(jax.random.key(0))[1]
         assert told(longer.history) == told(fit(problem, plan, epochs=3, key=key).history)
         note = (
@@ -414,13 +427,8 @@ class TestFit:
 
 @pytest.fixture
 def scheduled(toy):
-    """The toy with a rate that falls over the epochs of its config."""
-
-    def falling(config):
-        rates = optax.linear_schedule(config.rate, 0.01, 5 * config.epochs)
-        return TwoPhase(recipe_sizes(config), optimizer=optax.sgd(rates), clamped=3, free=3)
-
-    return replace(toy, trainer=falling)
+    """The toy with a rate that falls over the epochs of its budget."""
+    return replace(toy, options={**toy.options, "schedule": "cosine"})
 
 
 class TestDemo:

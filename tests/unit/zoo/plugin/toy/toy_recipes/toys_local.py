@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from bionet import (
     FullyConnected,
@@ -14,23 +13,22 @@ from bionet import (
     RecurrentDiscrete,
     SequentialOrchestrator,
     SequentialState,
-    TwoPhase,
 )
 from bionet.datasets import make_prototypes, nearest_class_mean
-from bionet.training import FreeReadout, ReadoutHinge, accuracy
-from bionet.zoo import Recipe
+from bionet.training import FreeReadout, Objective, ReadoutHinge, accuracy
+from bionet.training.control import Control
+from bionet.workloads import Workload
+from bionet.zoo import Budget, Recipe
 
 
 @dataclass(frozen=True)
 class Config:
-    """All numbers of the recipe."""
+    """Numbers of data and network."""
 
     dataset: str = "toys"
     toys: int = 3  # number of classes
     dim: int = 12  # bits of a sample
     hidden: int = 8  # binary hidden units
-    batch_size: int = 8  # samples per step
-    epochs: int = 2  # passes over the training samples
 
 
 def data(config, seed):
@@ -69,17 +67,28 @@ def network(config, key):
     return SequentialOrchestrator(layers=LayerMap.from_dict({1: hidden, 2: output}))
 
 
-RECIPE = Recipe(
-    id="toys-local",
-    defaults=Config(),
+WORKLOAD = Workload(
+    id="toys",
+    application="toys",
+    architecture="binary-rnn",
+    datasets=("toys",),
+    config=Config(),
     data=data,
-    sizes=sizes,
-    network=network,
-    trainer=lambda config: TwoPhase(sizes(config), optimizer=optax.adam(1e-2), clamped=3, free=3),
-    predictor=lambda config: FreeReadout(sizes(config), 3),
-    objective=lambda config: ReadoutHinge(1.0),
-    score=accuracy,
+    build=network,
+    objective=lambda config: Objective(FreeReadout(sizes(config), 3), ReadoutHinge(1.0)),
+    metric=accuracy,
     synthetic=synthetic,
     baselines=baselines,
-    control_steps=lambda config: 3,
+    examples=lambda config: 32,
+    control=Control.frozen_dynamics(),
+    state=sizes,
+    settling_steps=lambda config: 3,
+)
+
+RECIPE = Recipe(
+    id="toys-local",
+    workload=WORKLOAD,
+    method="two-phase",
+    budget=Budget(batch_size=8, epochs=2),
+    options={"learning_rate": 1e-2},
 )
