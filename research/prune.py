@@ -25,8 +25,8 @@ from bionet._core.files import write_whole
 from bionet.studies.configuration import final_trials
 from bionet.studies.loading import load_study
 from bionet.studies.protocol import Study
-from bionet.studies.trial import short_hash
 from bionet.studies.tuning import chosen, tuning_lines, tuning_trial
+from bionet.zoo.setup import short_hash
 
 HERE = Path(__file__).parent
 Line = dict[str, Any]

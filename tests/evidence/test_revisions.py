@@ -12,8 +12,9 @@ import pytest
 
 from bionet import zoo
 from bionet.studies import Arm, Budget, Study
-from bionet.studies.configuration import config_of, rebuilt
+from bionet.studies.configuration import config_of
 from bionet.zoo.recipe import Recipe
+from bionet.zoo.setup import Setup
 
 ID = "prototypes-local"
 RAISED = {"control": 2, "baselines": 3}
@@ -100,7 +101,7 @@ def test_a_control_arm_has_another_configuration_when_its_recipe_has_another_con
     after = {arm: config_of(study, arm, {}, study.budget) for arm in arms}
     assert after["net"] == before["net"]
     assert after["frozen"] == before["frozen"] | {"control_revision": 2}
-    assert rebuilt(after["frozen"]).config == recipe.config
+    assert Setup.from_dict(after["frozen"]).build().config == recipe.config
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from jaxtyping import Array
 
 from bionet import fit, settle
 from bionet.orchestrators.messages import clamped_messages
-from bionet.studies.configuration import check, final_trials, rebuilt
+from bionet.studies.configuration import check, final_trials
 from bionet.studies.desk import own_cores, share
 from bionet.studies.gauges import surroundings
 from bionet.studies.loading import StudyFile, load_study
@@ -40,6 +40,7 @@ from bionet.studies.provenance import commit
 from bionet.studies.statistics import mean
 from bionet.studies.store import Lines, read_results
 from bionet.studies.trial import Trial
+from bionet.zoo.setup import Setup
 
 HERE = Path(__file__).parent
 CAP = 50
@@ -49,7 +50,7 @@ METHODS: dict[tuple[int, int], Any] = {}
 
 def line(trial: Trial) -> dict[str, Any]:
     """Trains one network, and watches it before and after."""
-    recipe = rebuilt(trial.config)
+    recipe = Setup.from_dict(trial.config).build()
     recipe = recipe.replace(epochs=int(trial.config["budget"]["amount"]))
     problem = recipe.problem(trial.seed)
     test, steps = problem.test, (recipe.config.clamped, recipe.config.free)

@@ -39,10 +39,10 @@ from bionet.studies.gauges import Memory, compile_clock, surroundings
 from bionet.studies.provenance import commit
 from bionet.studies.statistics import mean
 from bionet.studies.store import Lines, read_results
-from bionet.studies.trial import short_hash
 from bionet.training import Evolution, LowRankES, Objective
 from bionet.training.low_rank_noise import NoiseOfModel
 from bionet.training.trained_vector import trained_vector, with_trained
+from bionet.zoo.setup import short_hash
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from stopwatch import in_turns, medians, program_memory

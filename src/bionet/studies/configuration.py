@@ -7,8 +7,8 @@ fields, and what is tuned. A name that does not exist is told with the nearest o
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from bionet import zoo
@@ -16,10 +16,10 @@ from bionet._core.names import unknown
 from bionet.studies.protocol import Arm, Budget, Study
 from bionet.studies.spaces import Choice
 from bionet.studies.trial import Config, Trial
-from bionet.training.options import written
 from bionet.training.registry import METHODS
 from bionet.zoo.recipe import Recipe
 from bionet.zoo.registry import UnknownRecipeError
+from bionet.zoo.setup import Setup
 
 COSTS: Final = ("evaluations", "examples", "seconds")
 """What a point of a learning curve has beside the epoch, the loss and the metric."""
@@ -50,20 +50,13 @@ def config_of(study: Study, arm: str, change: Mapping[str, Any], budget: Budget)
         ValueError: see `recipe_of`.
     """
     change = {**change, **planned(study, arm, budget)}
-    declared = changed(study.arms[arm], change)
+    declared = study.arms[arm]
     recipe = recipe_of(study, arm, change)
-    config = {
-        "recipe": recipe.id,
-        "dataset": recipe.config.dataset,
-        "method": declared.method,
-        "options": {} if recipe.switched is None else written(recipe.switched.options),
-        "overrides": dict(declared.overrides),
-        "control": declared.control,
-        "config": recipe.written(),
-        "budget": asdict(budget) | {"amount": float(budget.amount)},
-        **control_revision(recipe, declared),
-    }
-    return json.loads(json.dumps(config, default=repr))
+    setup = replace(
+        setup_of(study, arm, change), budget=asdict(budget) | {"amount": float(budget.amount)}
+    )
+    config = setup.to_dict() | {"control": declared.control}
+    return config | control_revision(recipe, declared)
 
 
 def control_revision(recipe: Recipe[Any], arm: Arm) -> dict[str, int]:
@@ -112,36 +105,28 @@ def recipe_of(study: Study, arm: str, change: Mapping[str, Any] | None = None) -
         ValueError: a data set that the recipe does not take, or an unknown field, method or
             option, with the nearest.
     """
-    declared = changed(study.arms[arm], change or {})
     where = f"Arm {arm!r} of study {study.name!r}"
     try:
-        recipe = zoo.get(declared.recipe)
+        recipe = zoo.get(study.arms[arm].recipe)
         if study.dataset is not None and study.dataset not in recipe.spec.datasets:
             raise ValueError(
                 f"recipe {recipe.id!r} does not take the data set {study.dataset!r}; it takes "
                 f"{', '.join(recipe.spec.datasets)}. Take another recipe for this arm, or another "
                 "data set for the study."
             )
-        recipe = recipe.on(study.dataset).replace(**declared.overrides)
-        return switched(recipe, declared.method, declared.options)
+        return setup_of(study, arm, change or {}).build()
     except UnknownRecipeError as error:
         raise UnknownRecipeError(f"{where}: {error}") from error
     except (ValueError, TypeError) as error:
         raise ValueError(f"{where}: {error}") from error
 
 
-def switched(recipe: Recipe[Any], method: str | None, options: Mapping[str, Any]) -> Recipe[Any]:
-    """The recipe by another method, without `with_method`'s look at a whole model."""
-    if method is None:
-        return recipe
-    return recipe.switch(method, options)
-
-
-def rebuilt(config: Config) -> Recipe[Any]:
-    """The recipe of a trial's configuration, for whoever has nothing but that."""
-    recipe = zoo.get(config["recipe"]).on(config["dataset"])
-    recipe = recipe.replace(**_tuples(config["overrides"]))
-    return switched(recipe, config["method"], _tuples(config["options"]))
+def setup_of(study: Study, arm: str, change: Mapping[str, Any]) -> Setup:
+    """The setup of an arm, with these values of options and numbers in place of its own."""
+    declared = changed(study.arms[arm], change)
+    return Setup(
+        declared.recipe, study.dataset, declared.overrides, declared.method, declared.options
+    )
 
 
 def check(study: Study) -> None:
@@ -195,10 +180,3 @@ def _check_spaces(study: Study, arm: str, recipe: Recipe[Any]) -> None:
 def asdict(config: Any) -> Config:
     """The fields of a dataclass, also where one of them is no plain value."""
     return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-
-
-def _tuples(value: Any) -> Any:
-    """Lists as tuples, as configs have them: JSON knows lists alone."""
-    if isinstance(value, list):
-        return tuple(_tuples(each) for each in value)
-    return {k: _tuples(v) for k, v in value.items()} if isinstance(value, dict) else value

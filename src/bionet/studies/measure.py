@@ -22,7 +22,6 @@ from bionet.studies.budget import (
     evaluations_per_step,
     paced,
 )
-from bionet.studies.configuration import rebuilt
 from bionet.studies.gauges import (
     CompileClock,
     Memory,
@@ -32,12 +31,14 @@ from bionet.studies.gauges import (
     surroundings,
 )
 from bionet.studies.protocol import Budget
-from bionet.studies.trial import Trial, short_hash
+from bionet.studies.trial import Trial
 from bionet.training.fit import fit
 from bionet.training.method import AbstractMethod
 from bionet.training.problem import Problem
 from bionet.zoo.control import control_of
 from bionet.zoo.recipe import Recipe
+from bionet.zoo.run import split_seed
+from bionet.zoo.setup import Setup, short_hash
 
 POINTS = 50
 """The most points of a learning curve that a line keeps, and `DIGITS` those of its numbers."""
@@ -59,7 +60,7 @@ def measured(trial: Trial) -> Line:
     memory, clock = Memory(), compile_clock()
     clock.forget()
     began = time.perf_counter()
-    recipe = rebuilt(trial.config)
+    recipe = Setup.from_dict(trial.config).build()
     budget = Budget(**trial.config["budget"])
     solved = trial.config["control"] and recipe.control is not None and recipe.control.is_solved
     run = _solved if solved else _trained
@@ -120,7 +121,7 @@ def _trained(recipe: Recipe[Any], trial: Trial, budget: Budget, clock: CompileCl
         dataclasses.replace(problem, test=None) if tuning else problem,
         method,
         epochs=meter.pace.epochs,
-        key=_training_key(trial.seed),
+        key=split_seed(trial.seed)[1],
         callbacks=(meter,),
         progress=False,
     )
@@ -178,7 +179,7 @@ def _solved(recipe: Recipe[Any], trial: Trial, budget: Budget, clock: CompileClo
     """The frozen control whose readout is solved: one pass over the data, and no budget."""
     problem = recipe.problem(trial.seed)
     began = time.perf_counter()
-    control = control_of(recipe, problem, _training_key(trial.seed), trial.seed)
+    control = control_of(recipe, problem, split_seed(trial.seed)[1], trial.seed)
     ended = time.perf_counter()
     if control is None:
         raise ValueError(f"Recipe {recipe.id!r} has no frozen control; take this arm out.")
@@ -189,11 +190,6 @@ def _solved(recipe: Recipe[Any], trial: Trial, budget: Budget, clock: CompileClo
     names = ("epoch", "loss", recipe.metric)
     curve = [{name: control.history[-1][name] for name in names} | costs]
     return Found(dict(control.metrics), curve, steps, examples, seconds)
-
-
-def _training_key(seed: int) -> jax.Array:
-    """The key that `Recipe.fit` trains with."""
-    return jax.random.split(jax.random.key(seed))[1]
 
 
 def _thinned(curve: list[dict[str, float]]) -> list[dict[str, float]]:

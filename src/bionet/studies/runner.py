@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from bionet._core.names import unknown
-from bionet.studies.configuration import check, final_trials, rebuilt
+from bionet.studies.configuration import check, final_trials
 from bionet.studies.desk import MEASURE, Answer, Opening
 from bionet.studies.loading import StudyFile, load_study
 from bionet.studies.pool import Engine, Pool
@@ -27,6 +27,7 @@ from bionet.studies.store import Lines, plain, read_results
 from bionet.studies.trial import Trial
 from bionet.studies.tuning import FILE as TUNING_FILE
 from bionet.studies.tuning import ArmTuning, imported
+from bionet.zoo.setup import Setup
 
 ENGINES: Final = ("local", "ray")
 MakeEngine = Callable[[Opening], Engine]
@@ -229,7 +230,7 @@ class _Run:
 
 def _diverged(answer: Answer) -> dict[str, Any]:
     """The line of a tuning trial without a value: a try like any other, and never the best."""
-    trial, metric = answer.trial, rebuilt(answer.trial.config).metric
+    trial, metric = answer.trial, Setup.from_dict(answer.trial.config).build().metric
     return {
         "study": trial.study,
         "arm": trial.arm,

@@ -9,10 +9,10 @@ a new trial. This file needs the standard library: a worker reads trials before 
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any, final
+
+from bionet.zoo.setup import short_hash
 
 Config = dict[str, Any]
 
@@ -48,9 +48,3 @@ class Trial:
         if self.stage == "tuning":
             return f"{self.arm}, tuning trial {self.number}"
         return f"{self.arm}, seed {self.seed}"
-
-
-def short_hash(value: Any) -> str:
-    """16 hexadecimal digits of the sha256 of a value's canonical JSON."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

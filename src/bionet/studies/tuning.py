@@ -20,7 +20,8 @@ from bionet.studies.configuration import config_of
 from bionet.studies.protocol import Study
 from bionet.studies.spaces import Choice, LogUniform, Space, Uniform, nearest
 from bionet.studies.store import Line
-from bionet.studies.trial import Trial, short_hash
+from bionet.studies.trial import Trial
+from bionet.zoo.setup import short_hash
 
 INSTALL = "python -m pip install 'bionet[tune]'"
 FILE = "tuning.sqlite"

@@ -18,25 +18,21 @@ from typing import Any, Generic, TypeVar, final
 import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bionet._core.contents import contents
 from bionet._core.names import unknown
 from bionet._core.ownership import own_fields
 from bionet._core.tables import print_table
 from bionet.datasets import Parts, Splits, one_vs_all
 from bionet.states.sequential import SequentialState
 from bionet.training.batches import ArrayBatches, Examples
-from bionet.training.checkpoints import Checkpoints
 from bionet.training.control import Control
-from bionet.training.fit import Callback, FitResult, fit
+from bionet.training.fit import Callback
 from bionet.training.guards import Guarded
 from bionet.training.method import AbstractMethod
 from bionet.training.objective import Objective
 from bionet.training.problem import Problem
 from bionet.training.registry import METHODS, make_options
-from bionet.training.twin import has_signs
 from bionet.training.values import check_values
 from bionet.workloads.workload import Workload, check_revisions
-from bionet.zoo.control import control_of
 from bionet.zoo.fields import (
     BUDGET,
     LOCAL,
@@ -49,6 +45,7 @@ from bionet.zoo.fields import (
 )
 from bionet.zoo.registry import REGISTRY
 from bionet.zoo.result import Result
+from bionet.zoo.run import run, split_seed
 from bionet.zoo.spec import RecipeSpec
 
 C = TypeVar("C")
@@ -350,7 +347,7 @@ class Recipe(Generic[C]):
         train, validation = _examples(splits.train, classes), splits.validation
         objective = self.objective
         return Problem(
-            model=self.build(_seed_keys(seed)[0]),
+            model=self.build(split_seed(seed)[0]),
             predict=objective.predict,
             loss=objective.loss,
             metric=self.workload.metric,
@@ -392,30 +389,15 @@ class Recipe(Generic[C]):
         recipe = self.on(dataset)
         if epochs is not None:
             recipe = recipe.replace(epochs=epochs)  # a schedule of rates depends on it
-        config: Any = recipe.config
-        splits = recipe.splits(seed)
-        if splits.validation is None:
-            raise ValueError(
-                f"Recipe {self.id!r} needs a validation split, which its control is tuned on and "
-                "its curve is drawn from. Hold some of the training data out."
-            )
-        planned = recipe.replace(epochs=_planned(checkpoint, resume, config.epochs))
-        problem = planned.problem(seed, splits)
-        key = _seed_keys(seed)[1]
-        fitted = fit(
-            problem,
-            planned.build_method(),
-            epochs=config.epochs,
-            key=key,
+        return run(
+            recipe,
+            seed=seed,
+            checkpoint=checkpoint,
+            resume=resume,
             callbacks=callbacks,
             patience=patience,
             progress=progress,
-            checkpoint=checkpoint,
-            resume=resume,
         )
-        control = control_of(recipe, problem, key, seed)
-        notes = [*fitted.notes, *_on_the_plan(planned, recipe, len(fitted.history))]
-        return recipe._result(fitted, control, splits, seed, notes)
 
     def demo(
         self, steps: int | None = None, *, seed: int = 0, progress: bool | None = None
@@ -499,36 +481,6 @@ class Recipe(Generic[C]):
                 return word
         return self.method
 
-    def _result(
-        self,
-        fitted: FitResult,
-        control: Result | None,
-        splits: Splits | Parts,
-        seed: int,
-        notes: Sequence[str],
-    ) -> Result:
-        details = {} if control is None else dict(control.details)
-        if self.switched is not None:
-            details["method"] = self.switched.name
-            if has_signs(self.build()) and not has_signs(fitted.model):
-                details["method"] += " on the smooth twin (tanh for each sign)"
-        if notes:
-            details["notes"] = list(notes)
-        return Result(
-            recipe=self.id,
-            dataset=splits.name,
-            seed=seed,
-            history=fitted.history,
-            metrics=fitted.test,
-            baselines=self.baselines(splits),
-            control=control,
-            seconds=fitted.seconds,
-            metric=self.metric,
-            stopped=fitted.stopped,
-            details=details,
-            model=fitted.model,
-        )
-
 
 @functools.lru_cache(maxsize=64)
 def _build_once(workload: Workload[Any], config: Any, chosen: Choice, steps: int) -> AbstractMethod:
@@ -542,45 +494,8 @@ def _settings(config: Any) -> dict[str, Any]:
     return {name: getattr(config, name) for name in fields if name != "epochs"}
 
 
-def _planned(checkpoint: str | Path | None, resume: bool, epochs: int) -> int:
-    """The epochs that a run was planned for when it began; `epochs` where it begins now."""
-    notes = Checkpoints(checkpoint).notes() if resume and checkpoint is not None else None
-    return notes.get("planned", epochs) if isinstance(notes, dict) else epochs
-
-
-def _on_the_plan(planned: Recipe[Any], recipe: Recipe[Any], done: int) -> list[str]:
-    """What is said of a run of another length than its schedule was planned for."""
-    plan, epochs = planned.config.epochs, recipe.config.epochs
-    if not (done > plan or done == epochs < plan) or _schedule(planned) == _schedule(recipe):
-        return []
-    later = f"epochs {plan + 1} to {done}" if done > plan + 1 else f"epoch {done}"
-    how = f"{later} ran at its last value"
-    if epochs < plan:
-        how = f"the run ended after {done}, before the schedule did"
-    return [
-        f"The schedule of learning rates was planned for {_counted(plan)}: {how}. A run that is "
-        f"planned for {_counted(epochs)} from its beginning may come out otherwise."
-    ]
-
-
-def _counted(epochs: int) -> str:
-    return "1 epoch" if epochs == 1 else f"{epochs} epochs"
-
-
-def _schedule(recipe: Recipe[Any]) -> dict[str, str]:
-    """What a method is made of, but for the number of epochs itself."""
-    lines = contents(recipe.build_method())
-    return {name: lines[name] for name in lines if name.rpartition(".")[2] != "epochs"}
-
-
 def _fields(options: Any) -> tuple[dataclasses.Field, ...]:
     return dataclasses.fields(options)
-
-
-def _seed_keys(seed: int) -> tuple[PRNGKeyArray, PRNGKeyArray]:
-    """The keys of a seed: one for the initial weights, one for training."""
-    weights, training = jax.random.split(jax.random.key(seed))
-    return weights, training
 
 
 def _examples(part: Any, classes: int | None) -> Examples:

@@ -6,8 +6,9 @@ import pytest
 
 from bionet import zoo
 from bionet.studies import Arm, Budget, Choice, LogUniform, Tuning
-from bionet.studies.configuration import check, config_of, final_trials, rebuilt
+from bionet.studies.configuration import check, config_of, final_trials
 from bionet.studies.trial import Trial
+from bionet.zoo.setup import Setup
 
 ES = Arm("prototypes-local", method="es", options={"population": 8})
 
@@ -53,7 +54,7 @@ def test_a_configuration_is_plain_json_with_every_field_and_option(study):
 @pytest.mark.parametrize("arm", [ES, Arm("prototypes-local", {"hidden": 5})])
 def test_a_recipe_is_rebuilt_from_its_configuration(study, arm):
     config = config_of(study(arms={"a": arm}), "a", {"learning_rate": 0.5}, Budget(1))
-    recipe = rebuilt(config)
+    recipe = Setup.from_dict(config).build()
     assert config_of(study(arms={"a": arm}), "a", {"learning_rate": 0.5}, Budget(1)) == config
     assert recipe.config.hidden == config["config"]["hidden"]
     assert (recipe.switched is None) == (arm.method is None)
@@ -72,7 +73,7 @@ def test_a_clock_leaves_the_passes_of_a_schedule_to_the_arm(study):
     for seconds, passes in ((60, 90), (20, 30), (0.1, 1)):
         config = config_of(timed, "a", {}, Budget(seconds, "seconds"))
         assert config["config"]["epochs"] == config["overrides"]["epochs"] == passes
-        assert rebuilt(config).config.epochs == passes
+        assert Setup.from_dict(config).build().config.epochs == passes
 
 
 @pytest.mark.parametrize(

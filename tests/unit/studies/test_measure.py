@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from bionet.studies import Arm, Budget, LogUniform, Tuning, measure
-from bionet.studies.configuration import final_trials, rebuilt
+from bionet.studies.configuration import final_trials
 from bionet.studies.gauges import Memory, compile_clock
 from bionet.studies.measure import POINTS, _thinned, measured
 from bionet.studies.tuning import tuning_trial
+from bionet.zoo.setup import Setup
 
 SMALL = {"hidden": 8, "samples": 64, "classes": 3, "dim": 20}
 LINE = (
@@ -34,7 +35,7 @@ def line(study):
 def test_a_trial_and_its_control_come_to_the_numbers_of_a_fit_by_hand(line):
     found = line(Arm("prototypes-local"), Budget(2))
     frozen = line(Arm("prototypes-local", control=True), Budget(2))
-    by_hand = rebuilt(found["config"]).fit(seed=3, epochs=2, progress=False)
+    by_hand = Setup.from_dict(found["config"]).build().fit(seed=3, epochs=2, progress=False)
     assert found["metrics"] == by_hand.metrics
     assert [point["loss"] for point in found["curve"]] == [float(f"{each:.6g}") for each in by_hand]
     assert tuple(found) == LINE

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bionet import zoo
-from bionet.studies.configuration import rebuilt
 from bionet.training.registry import METHODS, make_options
 from bionet.training.values import check_values
+from bionet.zoo.setup import Setup
 
 STUDIES = Path(__file__).parents[3] / "research" / "studies"
 
@@ -107,6 +107,6 @@ def test_no_trial_of_any_study_is_refused():
             written = json.dumps(parts, sort_keys=True)
             if written not in seen:
                 seen.add(written)
-                recipe = rebuilt(config)
+                recipe = Setup.from_dict(config).build()
                 assert dataclasses.is_dataclass(recipe.config)
     assert len(seen) > 100

@@ -1,0 +1,127 @@
+"""One way to carry out a run of a recipe: train, measure the control, put the result together.
+
+The rule for keys stands here: a seed has one key for the initial weights and one for training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+from jaxtyping import PRNGKeyArray
+
+from bionet._core.contents import contents
+from bionet.datasets import Parts, Splits
+from bionet.training.checkpoints import Checkpoints
+from bionet.training.fit import Callback, FitResult, fit
+from bionet.training.twin import has_signs
+from bionet.zoo.control import control_of
+from bionet.zoo.result import Result
+
+if TYPE_CHECKING:
+    from bionet.zoo.recipe import Recipe
+
+
+def split_seed(seed: int) -> tuple[PRNGKeyArray, PRNGKeyArray]:
+    """The keys of a seed: one for the initial weights, one for training."""
+    weights, training = jax.random.split(jax.random.key(seed))
+    return weights, training
+
+
+def run(
+    recipe: Recipe[Any],
+    *,
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    callbacks: Sequence[Callback] = (),
+    patience: int | None = None,
+    progress: bool | None = None,
+) -> Result:
+    """Trains a recipe as it is set up, and its frozen control; see `Recipe.fit`."""
+    splits, epochs = recipe.splits(seed), recipe.config.epochs
+    if splits.validation is None:
+        raise ValueError(
+            f"Recipe {recipe.id!r} needs a validation split, which its control is tuned on and "
+            "its curve is drawn from. Hold some of the training data out."
+        )
+    planned = recipe.replace(epochs=_planned(checkpoint, resume, epochs))
+    problem, key = planned.problem(seed, splits), split_seed(seed)[1]
+    fitted = fit(
+        problem,
+        planned.build_method(),
+        epochs=epochs,
+        key=key,
+        callbacks=callbacks,
+        patience=patience,
+        progress=progress,
+        checkpoint=checkpoint,
+        resume=resume,
+    )
+    control = control_of(recipe, problem, key, seed)
+    notes = [*fitted.notes, *_on_the_plan(planned, recipe, len(fitted.history))]
+    return _result(recipe, fitted, control, splits, seed, notes)
+
+
+def _result(
+    recipe: Recipe[Any],
+    fitted: FitResult,
+    control: Result | None,
+    splits: Splits | Parts,
+    seed: int,
+    notes: Sequence[str],
+) -> Result:
+    details = {} if control is None else dict(control.details)
+    if recipe.switched is not None:
+        details["method"] = recipe.switched.name
+        if has_signs(recipe.build()) and not has_signs(fitted.model):
+            details["method"] += " on the smooth twin (tanh for each sign)"
+    if notes:
+        details["notes"] = list(notes)
+    return Result(
+        recipe=recipe.id,
+        dataset=splits.name,
+        seed=seed,
+        history=fitted.history,
+        metrics=fitted.test,
+        baselines=recipe.baselines(splits),
+        control=control,
+        seconds=fitted.seconds,
+        metric=recipe.metric,
+        stopped=fitted.stopped,
+        details=details,
+        model=fitted.model,
+    )
+
+
+def _planned(checkpoint: str | Path | None, resume: bool, epochs: int) -> int:
+    """The epochs that a run was planned for when it began; `epochs` where it begins now."""
+    notes = Checkpoints(checkpoint).notes() if resume and checkpoint is not None else None
+    return notes.get("planned", epochs) if isinstance(notes, dict) else epochs
+
+
+def _on_the_plan(planned: Recipe[Any], recipe: Recipe[Any], done: int) -> list[str]:
+    """What is said of a run of another length than its schedule was planned for."""
+    plan, epochs = planned.config.epochs, recipe.config.epochs
+    if not (done > plan or done == epochs < plan) or _schedule(planned) == _schedule(recipe):
+        return []
+    later = f"epochs {plan + 1} to {done}" if done > plan + 1 else f"epoch {done}"
+    how = f"{later} ran at its last value"
+    if epochs < plan:
+        how = f"the run ended after {done}, before the schedule did"
+    return [
+        f"The schedule of learning rates was planned for {_counted(plan)}: {how}. A run that is "
+        f"planned for {_counted(epochs)} from its beginning may come out otherwise."
+    ]
+
+
+def _counted(epochs: int) -> str:
+    return "1 epoch" if epochs == 1 else f"{epochs} epochs"
+
+
+def _schedule(recipe: Recipe[Any]) -> dict[str, str]:
+    """What a method is made of, but for the number of epochs itself."""
+    lines = contents(recipe.build_method())
+    return {name: lines[name] for name in lines if name.rpartition(".")[2] != "epochs"}
