@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
 from bionet._core.ownership import own_fields
-from bionet.zoo.registry import get
 
 if TYPE_CHECKING:
     from bionet.zoo.recipe import Recipe
@@ -58,7 +57,9 @@ class Setup:
             ValueError: a data set that the recipe does not take, or an unknown number, method or
                 option, with the nearest.
         """
-        recipe = get(self.recipe).on(self.dataset).replace(**self.overrides)
+        from bionet import zoo
+
+        recipe = zoo.get(self.recipe).on(self.dataset).replace(**self.overrides)
         return recipe if self.method is None else recipe.switch(self.method, self.options)
 
     def to_dict(self) -> Json:

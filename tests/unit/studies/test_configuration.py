@@ -104,7 +104,9 @@ def test_an_arm_whose_recipe_does_not_take_the_data_is_refused(study):
 @pytest.mark.parametrize("name", ["evaluations", "examples", "seconds"])
 def test_a_metric_under_the_name_of_a_cost_is_refused(study, monkeypatch, name):
     """A point of a curve has the costs beside the metric, and would hide it."""
-    recipe = dataclasses.replace(zoo.get("prototypes-local"), metric=name)
+    recipe = zoo.get("prototypes-local")
+    workload = dataclasses.replace(recipe.workload, metric_name=name)
+    recipe = dataclasses.replace(recipe, workload=workload)
     monkeypatch.setattr(zoo, "get", lambda id: recipe)
     told = f"the metric is named {name!r}, which a learning curve has for a cost"
     with pytest.raises(ValueError, match=told):
