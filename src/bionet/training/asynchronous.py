@@ -105,7 +105,7 @@ class AsyncTwoPhase(AbstractLocalMethod):
         family="local",
         summary="Two phases without a common clock: layers with rates and delays of their own.",
         needs=("an orchestrator, whose modules have local rules",),
-        sources=("arXiv:2509.05041",),
+        sources=("badalotti2025dynamical",),
     )
     Options: ClassVar[type] = AsyncOptions
 

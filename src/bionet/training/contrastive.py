@@ -91,7 +91,7 @@ class Contrastive(AbstractLocalMethod):
         family="local",
         summary="Settle without the label, then with it, and learn the difference.",
         needs=("an orchestrator, whose modules have local rules",),
-        sources=("doi:10.1162/neco.1996.8.5.895",),
+        sources=("oreilly1996biologically",),
     )
     Options: ClassVar[type] = ContrastiveOptions
 

@@ -127,7 +127,7 @@ class ErrorPhase(AbstractLocalMethod):
             "an orchestrator, whose modules have local rules",
             "feedback from the output row to a hidden row",
         ),
-        sources=("arXiv:2509.05041", "doi:10.1038/ncomms13276"),
+        sources=("badalotti2025dynamical", "lillicrap2016random"),
     )
     Options: ClassVar[type] = ErrorPhaseOptions
 

@@ -112,7 +112,7 @@ class Evolution(AbstractMethod):
         family="zeroth-order",
         summary="Evaluate a population around the mean, and move the mean to where losses are low.",
         needs=("a model with trained leaves",),
-        sources=("arXiv:2212.04180", "arXiv:1703.03864"),
+        sources=("lange2022evosax", "salimans2017evolution"),
     )
     Options: ClassVar[type] = EvolutionOptions
 

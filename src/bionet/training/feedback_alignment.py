@@ -99,7 +99,7 @@ class FeedbackAlignment(AbstractMethod):
         family="local",
         summary="Send errors back layer by layer through fixed random weights.",
         needs=(NEED, "the error of the output"),
-        sources=("doi:10.1038/ncomms13276",),
+        sources=("lillicrap2016random",),
     )
     Options: ClassVar[type] = FeedbackOptions
 
@@ -186,7 +186,7 @@ class DirectFeedbackAlignment(AbstractMethod):
         family="local",
         summary="Send the error of the output to each hidden layer through fixed random weights.",
         needs=(NEED, "the error of the output"),
-        sources=("arXiv:1609.01596",),
+        sources=("nokland2016direct",),
     )
     Options: ClassVar[type] = FeedbackOptions
 

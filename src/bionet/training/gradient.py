@@ -82,7 +82,7 @@ class Gradient(AbstractMethod):
             "a model with trained leaves and a differentiable forward pass",
             "memory that grows with the number of steps",
         ),
-        sources=("Werbos 1990",),
+        sources=("werbos1990backpropagation",),
     )
     Options: ClassVar[type] = GradientOptions
 

@@ -106,7 +106,7 @@ class LowRankES(AbstractMethod):
         family="zeroth-order",
         summary="Evaluate a population whose members differ by matrices of low rank.",
         needs=("a model with trained leaves",),
-        sources=("arXiv:2511.16652", "arXiv:1703.03864"),
+        sources=("sarkar2025evolution", "salimans2017evolution"),
     )
     Options: ClassVar[type] = LowRankOptions
 

@@ -35,7 +35,8 @@ class MethodSpec:
         family: by the information about the loss that it uses.
         summary: one sentence.
         needs: what a model or problem must offer, in words, such as "a local rule".
-        sources: the papers it follows.
+        sources: the papers that it follows, as keys of `references.bib`; other packages may name
+            theirs as they like.
     """
 
     name: str

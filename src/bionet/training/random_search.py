@@ -76,7 +76,7 @@ class RandomSearch(AbstractMethod):
         family="zeroth-order",
         summary="Evaluate random neighbours of the model, and keep the best.",
         needs=("a model with trained leaves",),
-        sources=("Rastrigin 1963",),
+        sources=("rastrigin1963convergence",),
     )
     Options: ClassVar[type] = SearchOptions
 

@@ -83,7 +83,7 @@ class Storage(AbstractMethod):
         family="local",
         summary="Move the couplings of a layer until it holds each pattern by itself.",
         needs=(NEED,),
-        sources=("doi:10.1073/pnas.79.8.2554", "doi:10.1103/PhysRevLett.58.949"),
+        sources=("hopfield1982neural", "diederich1987learning"),
     )
     Options: ClassVar[type] = StorageOptions
 

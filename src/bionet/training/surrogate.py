@@ -129,7 +129,7 @@ class SurrogateGradient(AbstractMethod):
             "a model with trained leaves and a differentiable forward pass",
             "memory that grows with the number of steps",
         ),
-        sources=("arXiv:1901.09948",),
+        sources=("neftci2019surrogate",),
     )
     Options: ClassVar[type] = SurrogateOptions
 

@@ -101,7 +101,7 @@ class TwoPhase(AbstractLocalMethod):
         family="local",
         summary="Settle with the label, settle without it, and hold the state by a margin.",
         needs=("an orchestrator, whose modules have local rules",),
-        sources=("arXiv:2509.05041",),
+        sources=("badalotti2025dynamical",),
     )
     Options: ClassVar[type] = TwoPhaseOptions
 

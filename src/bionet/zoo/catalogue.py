@@ -13,25 +13,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bionet.zoo.papers import (
-    BADALOTTI_2025,
-    BELLEC_2018,
-    BROCKMAN_2016,
-    CHO_2014,
-    DIEDERICH_1987,
-    FANG_2021,
-    HOPFIELD_1982,
-    LILLICRAP_2016,
-    NEFTCI_2019,
-    NOKLAND_2016,
-    NOMURA_2022,
-    RUMELHART_1986,
-    SALIMANS_2017,
-    SARKAR_2025,
-    SMITH_2022,
-    WERBOS_1990,
-    WIERSTRA_2014,
-)
 from bionet.zoo.spec import Band, Cost, Margin, RecipeSpec
 
 EVIDENCE = "research/evidence"
@@ -56,7 +37,7 @@ _SPECS = (
         family="local",
         summary="Binary units learn to tell noisy prototypes apart, without any gradient.",
         entry_point="bionet.zoo.recipes.prototypes_local:RECIPE",
-        references=(BADALOTTI_2025,),
+        references=("badalotti2025dynamical",),
         datasets=("prototypes",),
     ),
     RecipeSpec(
@@ -67,7 +48,7 @@ _SPECS = (
         family="local",
         summary="Binary units learn to classify images, without any gradient.",
         entry_point="bionet.zoo.recipes.classification_local:RECIPE",
-        references=(BADALOTTI_2025,),
+        references=("badalotti2025dynamical",),
         datasets=("digits", "mnist", "fashion-mnist"),
     ),
     RecipeSpec(
@@ -78,7 +59,7 @@ _SPECS = (
         family="local",
         summary="Sparse binary units learn images from their errors, without a gradient.",
         entry_point="bionet.zoo.recipes.classification_local_sparse:RECIPE",
-        references=(BADALOTTI_2025,),
+        references=("badalotti2025dynamical",),
         datasets=("digits", "mnist", "fashion-mnist"),
     ),
     RecipeSpec(
@@ -89,7 +70,7 @@ _SPECS = (
         family="first-order",
         summary="The smooth twin of the binary network, trained by backprop through time.",
         entry_point="bionet.zoo.recipes.prototypes_backprop:RECIPE",
-        references=(WERBOS_1990,),
+        references=("werbos1990backpropagation",),
         datasets=("prototypes",),
     ),
     RecipeSpec(
@@ -100,7 +81,7 @@ _SPECS = (
         family="first-order",
         summary="The yardstick: a feed-forward network trained by backprop.",
         entry_point="bionet.zoo.recipes.classification_backprop:RECIPE",
-        references=(RUMELHART_1986,),
+        references=("rumelhart1986learning",),
         datasets=("digits", "mnist", "fashion-mnist"),
     ),
     RecipeSpec(
@@ -111,7 +92,7 @@ _SPECS = (
         family="local",
         summary="Errors go back through fixed random weights, layer by layer.",
         entry_point="bionet.zoo.recipes.classification_feedback_alignment:RECIPE",
-        references=(LILLICRAP_2016,),
+        references=("lillicrap2016random",),
         datasets=("digits", "mnist", "fashion-mnist"),
     ),
     RecipeSpec(
@@ -122,7 +103,7 @@ _SPECS = (
         family="local",
         summary="Each hidden layer hears the output's error through fixed random weights.",
         entry_point="bionet.zoo.recipes.classification_dfa:RECIPE",
-        references=(NOKLAND_2016,),
+        references=("nokland2016direct",),
         datasets=("digits", "mnist", "fashion-mnist"),
     ),
     RecipeSpec(
@@ -134,8 +115,8 @@ _SPECS = (
         summary="Patterns stored by a local rule, and recalled from corrupted cues.",
         entry_point="bionet.zoo.recipes.memory_hebbian:RECIPE",
         references=(
-            HOPFIELD_1982,
-            DIEDERICH_1987,
+            "hopfield1982neural",
+            "diederich1987learning",
         ),
         datasets=("patterns",),
     ),
@@ -147,7 +128,7 @@ _SPECS = (
         family="zeroth-order",
         summary="Binary units trained by an evolution strategy, on the loss alone.",
         entry_point="bionet.zoo.recipes.prototypes_es:RECIPE",
-        references=(SALIMANS_2017,),
+        references=("salimans2017evolution",),
         datasets=("prototypes",),
     ),
     RecipeSpec(
@@ -159,8 +140,8 @@ _SPECS = (
         summary="Images by an evolution strategy whose noise has low rank.",
         entry_point="bionet.zoo.recipes.classification_lowrank_es:RECIPE",
         references=(
-            SARKAR_2025,
-            SALIMANS_2017,
+            "sarkar2025evolution",
+            "salimans2017evolution",
         ),
         datasets=("digits", "mnist", "fashion-mnist"),
     ),
@@ -172,7 +153,7 @@ _SPECS = (
         family="zeroth-order",
         summary="A spiking policy brings a point mass to rest, trained by evolution.",
         entry_point="bionet.zoo.recipes.control_lif_es:RECIPE",
-        references=(SALIMANS_2017,),
+        references=("salimans2017evolution",),
         datasets=("point-mass",),
     ),
     RecipeSpec(
@@ -183,7 +164,7 @@ _SPECS = (
         family="zeroth-order",
         summary="A spiking policy balances a pole, trained by evolution.",
         entry_point="bionet.zoo.recipes.control_cartpole_es:RECIPE",
-        references=(NOMURA_2022,),
+        references=("nomura2022fast",),
         datasets=("cart-pole",),
     ),
     RecipeSpec(
@@ -194,7 +175,7 @@ _SPECS = (
         family="zeroth-order",
         summary="Parts without a common clock swing a pendulum up, evolved through delays.",
         entry_point="bionet.zoo.recipes.control_async_es:RECIPE",
-        references=(WIERSTRA_2014, BROCKMAN_2016),
+        references=("wierstra2014natural", "brockman2016gym"),
         datasets=("pendulum",),
     ),
     RecipeSpec(
@@ -205,7 +186,7 @@ _SPECS = (
         family="local",
         summary="Binary layers without a common clock learn to tell prototypes apart.",
         entry_point="bionet.zoo.recipes.prototypes_async_local:RECIPE",
-        references=(BADALOTTI_2025,),
+        references=("badalotti2025dynamical",),
         datasets=("prototypes",),
     ),
     RecipeSpec(
@@ -217,8 +198,8 @@ _SPECS = (
         summary="A local rule on noisy prototypes, corrected by evolution.",
         entry_point="bionet.zoo.recipes.prototypes_hybrid:RECIPE",
         references=(
-            BADALOTTI_2025,
-            SALIMANS_2017,
+            "badalotti2025dynamical",
+            "salimans2017evolution",
         ),
         datasets=("prototypes",),
     ),
@@ -231,8 +212,8 @@ _SPECS = (
         summary="A local rule on images, corrected by evolution.",
         entry_point="bionet.zoo.recipes.classification_hybrid:RECIPE",
         references=(
-            BADALOTTI_2025,
-            SALIMANS_2017,
+            "badalotti2025dynamical",
+            "salimans2017evolution",
         ),
         datasets=("digits", "mnist", "fashion-mnist"),
     ),
@@ -244,7 +225,7 @@ _SPECS = (
         family="first-order",
         summary="Spiking units add up two motifs in time; one nearest neighbour does it too.",
         entry_point="bionet.zoo.recipes.classification_rsnn:RECIPE",
-        references=(NEFTCI_2019, FANG_2021),
+        references=("neftci2019surrogate", "fang2021incorporating"),
         datasets=("spike-motifs",),
     ),
     RecipeSpec(
@@ -255,7 +236,7 @@ _SPECS = (
         family="first-order",
         summary="Two singers at once: spiking units name the motif after the cue of one.",
         entry_point="bionet.zoo.recipes.classification_rsnn_v2:RECIPE",
-        references=(NEFTCI_2019, FANG_2021),
+        references=("neftci2019surrogate", "fang2021incorporating"),
         datasets=("motif-songs",),
     ),
     RecipeSpec(
@@ -266,7 +247,7 @@ _SPECS = (
         family="hybrid",
         summary="Surrogate gradients of a spiking network, corrected by evolution.",
         entry_point="bionet.zoo.recipes.classification_rsnn_hybrid:RECIPE",
-        references=(NEFTCI_2019, SALIMANS_2017),
+        references=("neftci2019surrogate", "salimans2017evolution"),
         datasets=("spike-motifs",),
     ),
     RecipeSpec(
@@ -277,7 +258,7 @@ _SPECS = (
         family="first-order",
         summary="State-space layers predict the next character of a text with a long memory.",
         entry_point="bionet.zoo.recipes.language_s5:RECIPE",
-        references=(SMITH_2022,),
+        references=("smith2022simplified",),
         datasets=("grammar", "tinyshakespeare"),
     ),
     RecipeSpec(
@@ -289,8 +270,8 @@ _SPECS = (
         summary="A gated recurrent network learns windows of 32 characters by evolution.",
         entry_point="bionet.zoo.recipes.language_es:RECIPE",
         references=(
-            SARKAR_2025,
-            CHO_2014,
+            "sarkar2025evolution",
+            "cho2014learning",
         ),
         datasets=("grammar", "tinyshakespeare"),
     ),
@@ -303,8 +284,8 @@ _SPECS = (
         summary="The same by evolution in the windows of language-s5, 64 characters long.",
         entry_point="bionet.zoo.recipes.language_es:RECIPE_V2",
         references=(
-            SARKAR_2025,
-            CHO_2014,
+            "sarkar2025evolution",
+            "cho2014learning",
         ),
         datasets=("grammar",),
     ),
@@ -316,7 +297,7 @@ _SPECS = (
         family="first-order",
         summary="Recurrent spiking units with adaptive thresholds tell spoken digits apart.",
         entry_point="bionet.zoo.recipes.speech_rsnn:RECIPE",
-        references=(BELLEC_2018,),
+        references=("bellec2018long",),
         datasets=("synthetic-digits", "fsdd-held-out-speaker", "fsdd"),
     ),
 )

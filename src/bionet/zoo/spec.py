@@ -16,6 +16,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bionet._core.bibliography import Reference, reference
 from bionet._core.names import closest
 
 FAMILIES = ("control", "local", "zeroth-order", "first-order", "transfer", "hybrid")
@@ -23,54 +24,6 @@ FAMILIES = ("control", "local", "zeroth-order", "first-order", "transfer", "hybr
 
 _KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _ENTRY_POINT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A paper or a book that a recipe follows.
-
-    Args:
-        key: the BibTeX key, such as "badalotti2025dynamical".
-        title: the title in full.
-        authors: the authors in order, each as "Given Family".
-        year: the year of publication.
-        venue: the journal, the conference, or the preprint number; may be empty.
-        url: where to read it; may be empty.
-
-    Raises:
-        TypeError: `authors` is not a tuple of strings.
-        ValueError: the key, the title or the authors are missing.
-    """
-
-    key: str
-    title: str
-    authors: tuple[str, ...]
-    year: int
-    venue: str = ""
-    url: str = ""
-
-    def __post_init__(self) -> None:
-        where = f"Reference {self.key!r}"
-        if not re.fullmatch(r"[A-Za-z][\w:.-]*", self.key):
-            raise ValueError(
-                f"{where} needs a BibTeX key of letters, digits and -_:. that begins with a letter."
-            )
-        _need_strings(where, "authors", self.authors)
-        if not self.authors or not self.title.strip():
-            raise ValueError(f"{where} needs a title and at least one author.")
-
-    def bibtex(self) -> str:
-        """The BibTeX entry: an article where there is a venue, else a miscellany."""
-        kind = "article" if self.venue else "misc"
-        fields = {
-            "title": f"{{{_escape(self.title)}}}",
-            "author": " and ".join(_escape(author) for author in self.authors),
-            "journal": _escape(self.venue),
-            "year": str(self.year),
-            "url": self.url,
-        }
-        lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
-        return "\n".join([f"@{kind}{{{self.key},", *lines, "}"])
 
 
 @dataclass(frozen=True)
@@ -178,7 +131,8 @@ class RecipeSpec:
         family: one of `FAMILIES`.
         summary: one line on what a reader gets.
         entry_point: where the recipe is, as "module:attribute"; imported on first use.
-        references: the papers that it follows.
+        references: the papers that it follows, each as a key of `references.bib` or, from another
+            package, as a `Reference`; the spec holds the papers themselves.
         datasets: the names of the data sets that `fit` takes, the default first.
         expected: the measured bands, one per metric and data set.
         margins: the measured differences to its baselines, its control and its ablation.
@@ -211,7 +165,7 @@ class RecipeSpec:
     family: str
     summary: str
     entry_point: str
-    references: tuple[Reference, ...] = ()
+    references: tuple[Reference | str, ...] = ()
     datasets: tuple[str, ...] = ()
     expected: tuple[Band, ...] = ()
     margins: tuple[Margin, ...] = ()
@@ -236,6 +190,7 @@ class RecipeSpec:
                 f"{self.entry_point!r} came."
             )
         _need_strings(where, "datasets", self.datasets)
+        object.__setattr__(self, "references", _look_up(where, self.references))
         _need_tuple(where, "references", self.references, Reference)
         _need_tuple(where, "expected", self.expected, Band)
         _need_tuple(where, "margins", self.margins, Margin)
@@ -273,6 +228,20 @@ class RecipeSpec:
         return json.dumps(asdict(self), ensure_ascii=False)
 
 
+def _look_up(where: str, given: object) -> object:
+    """Papers in place of their keys.
+
+    Raises:
+        ValueError: a key that no paper has, with the nearest.
+    """
+    if not isinstance(given, tuple):
+        return given
+    try:
+        return tuple(reference(each) if isinstance(each, str) else each for each in given)
+    except ValueError as error:
+        raise ValueError(f"{where}, references: {error}") from None
+
+
 def _need_ends(where: str, low: float | None, high: float | None) -> None:
     if low is None or high is None or not -math.inf < low <= high < math.inf:
         raise ValueError(f"{where} needs two finite ends with low <= high; {low} and {high} came.")
@@ -293,8 +262,3 @@ def _need_strings(where: str, name: str, value: object) -> None:
 def _need_tuple(where: str, name: str, value: object, kind: type) -> None:
     if not isinstance(value, tuple) or not all(isinstance(item, kind) for item in value):
         raise TypeError(f"{where} needs its {name} as a tuple of {kind.__name__}; {value!r} came.")
-
-
-def _escape(text: str) -> str:
-    """`text` with the characters escaped that BibTeX would read as commands."""
-    return re.sub(r"([&%#_$])", r"\\\1", text)

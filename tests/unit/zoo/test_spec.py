@@ -112,7 +112,7 @@ def test_bibtex_of_an_article_and_of_something_else():
 def test_references_are_checked():
     with pytest.raises(ValueError, match="'a b' needs a BibTeX key"):
         replace(PAPER, key="a b")
-    with pytest.raises(TypeError, match="needs its authors as a tuple of str; 'Jane' came"):
+    with pytest.raises(TypeError, match="needs its authors as a tuple of str, got 'Jane'"):
         replace(PAPER, authors="Jane")
     with pytest.raises(ValueError, match="needs a title and at least one author"):
         replace(PAPER, authors=())

@@ -106,7 +106,7 @@ class LocalES(AbstractMethod):
         family="hybrid",
         summary="Correct a local rule by what evolution strategies find orthogonal to it.",
         needs=("an orchestrator, whose modules have local rules", "values of the loss"),
-        sources=("arXiv:2509.05041", "arXiv:1703.03864"),
+        sources=("badalotti2025dynamical", "salimans2017evolution"),
     )
     Options: ClassVar[type] = LocalESOptions
 

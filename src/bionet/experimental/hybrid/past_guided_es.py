@@ -106,7 +106,7 @@ class PastGuidedES(AbstractMethod):
         family="zeroth-order",
         summary="Measure the slope along past estimates, and sample what is orthogonal to them.",
         needs=("a model with trained leaves",),
-        sources=("Liu et al. 2020, IJCAI",),
+        sources=("liu2020selfguided",),
     )
     Options: ClassVar[type] = PastGuidedESOptions
 

@@ -86,7 +86,7 @@ class SelfGuidedES(AbstractMethod):
         family="hybrid",
         summary="Measure the slope along a cheap direction, and sample what is orthogonal to it.",
         needs=("a model with trained leaves", "a cheap direction", "values of the loss"),
-        sources=("Liu et al. 2020, IJCAI",),
+        sources=("liu2020selfguided",),
     )
     Options: ClassVar[type] = SelfGuidedESOptions
 

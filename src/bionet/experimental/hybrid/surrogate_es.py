@@ -92,7 +92,7 @@ class SurrogateES(AbstractMethod):
             "a differentiable stand-in for the loss",
             "values of the loss",
         ),
-        sources=("arXiv:1703.03864",),
+        sources=("salimans2017evolution",),
     )
     Options: ClassVar[type] = SurrogateESOptions
 
