@@ -21,138 +21,17 @@ The loss is the share of wrong units after recall.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import jax
-import jax.numpy as jnp
-import numpy as np
-import optax
-from jaxtyping import Array, Float, PRNGKeyArray
-
-from bionet._core.grids import search_grid
-from bionet.datasets import Part, Parts
-from bionet.datasets.floors import PENALTIES
-from bionet.modules.recurrent import RecurrentDiscrete
-from bionet.training.storage import Recall, Rule, Storage, recalled, wrong_bits
+from bionet.workloads.stored_patterns import WORKLOAD
+from bionet.zoo.fields import Budget
 from bionet.zoo.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class Config:
-    """All numbers of the recipe."""
-
-    dataset: str = "patterns"  # drawn, so there is no file
-    units: int = 200  # binary units
-    patterns: int = 60  # stored patterns; the load is patterns / units
-    flip: float = 0.15  # share of units of a cue that are wrong
-    cues: int = 10  # cues per pattern, for validation and again for the test
-    rule: Rule = "perceptron"  # or hebb
-    margin: float = 4.0  # local field asked for on the right side, with couplings of order 1
-    learning_rate: float = 1.0  # of plain gradient-free descent
-    steps: int = 20  # updates of all units in a recall
-    batch_size: int = 60  # patterns per step
-    epochs: int = 40  # passes over the patterns
-
-
-# Data: random patterns, and cues with fresh noise for each part.
-
-
-def data(config: Config, seed: int) -> Parts:
-    """The patterns of a seed, and corrupted ones as cues."""
-    streams = np.random.SeedSequence(seed).spawn(4)
-    drawn, *noise = (np.random.default_rng(stream) for stream in streams)
-    patterns = drawn.choice(np.array([-1.0, 1.0], np.float32), (config.patterns, config.units))
-    train, validation, test = (
-        _cues(config, patterns, rng, count)
-        for rng, count in zip(noise, (1, config.cues, config.cues), strict=True)
-    )
-    return Parts(train, validation, test, name="patterns")
-
-
-def _cues(config: Config, patterns: np.ndarray, rng: np.random.Generator, count: int) -> Part:
-    y = np.repeat(patterns, count, axis=0)
-    flips = rng.random(y.shape) < config.flip
-    return Part(np.where(flips, -y, y), y)
-
-
-def synthetic(
-    config: Config, key: PRNGKeyArray, batch_size: int
-) -> tuple[Float[Array, "batch units"], Float[Array, "batch units"]]:
-    """Corrupted random patterns, and the patterns."""
-    drawn, noise = jax.random.split(key)
-    y = jax.random.rademacher(drawn, (batch_size, config.units), float)
-    flips = jax.random.bernoulli(noise, config.flip, y.shape)
-    return jnp.where(flips, -y, y), y
-
-
-def baselines(config: Config, parts: Parts) -> dict[str, float]:
-    """The cue as it is, Hebb's couplings, solved ones, and the optimum, on the test cues."""
-    (cues, wanted), stored = parts.test, parts.train.y
-    hebbian = stored.T @ stored / config.units
-    np.fill_diagonal(hebbian, 0.0)
-    answers = {
-        "cue as it is": cues,
-        "Hebb's rule": _recall(hebbian, cues, config.steps),
-        "couplings solved by ridge": _recall(_solved(config, parts), cues, config.steps),
-        "nearest stored pattern (optimum)": stored[np.argmax(cues @ stored.T, axis=1)],
-    }
-    return {name: _share(answer, wanted) for name, answer in answers.items()}
-
-
-def _recall(couplings: np.ndarray, cues: np.ndarray, steps: int) -> np.ndarray:
-    activity = cues
-    for _ in range(steps):
-        activity = np.where(activity @ couplings >= 0, 1.0, -1.0)
-    return activity
-
-
-def _share(answer: np.ndarray, wanted: np.ndarray) -> float:
-    return float(recalled(jnp.asarray(answer), jnp.asarray(wanted)))
-
-
-def _solved(config: Config, parts: Parts) -> np.ndarray:
-    """Each unit regressed on all the others, at once; the penalty is chosen on validation cues."""
-    stored = parts.train.y.astype(np.float64)
-
-    def solve(penalty: float) -> np.ndarray:
-        inverse = np.linalg.inv(stored.T @ stored + penalty * np.eye(config.units))
-        couplings = -inverse / np.diag(inverse)
-        np.fill_diagonal(couplings, 0.0)
-        return couplings
-
-    def score(penalty: float) -> float:
-        cues, wanted = parts.validation or parts.train
-        return _share(_recall(solve(penalty), cues, config.steps), wanted)
-
-    return solve(search_grid(score, PENALTIES, beyond=10.0)[0])
-
-
-# Model, objective and method.
-
-
-def network(config: Config, key: PRNGKeyArray) -> RecurrentDiscrete:
-    """The untrained layer, without self-coupling."""
-    return RecurrentDiscrete(config.units, 0.0, config.margin, key)
-
-
-def trainer(config: Config) -> Storage:
-    """Storage by the rule of the config, with plain descent."""
-    return Storage(config.rule, optimizer=optax.sgd(config.learning_rate))
-
 
 RECIPE = Recipe(
     id="memory-hebbian",
-    defaults=Config(),
-    data=data,
-    network=network,
-    trainer=trainer,
-    predictor=lambda config: Recall(config.steps),
-    objective=lambda config: wrong_bits,
-    score=recalled,
-    synthetic=synthetic,
-    baselines=baselines,
+    workload=WORKLOAD,
+    method="storage",
+    budget=Budget(batch_size=60, epochs=40),
+    options={"rule": "perceptron", "learning_rate": 1.0},
     ablation={"steps": 1},
     ablated="settling: all units are updated once",
-    metric="recall",
     revisions={"baselines": 2},
 )
