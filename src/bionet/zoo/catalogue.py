@@ -282,7 +282,7 @@ _SPECS = (
         architecture="gru",
         family="zeroth-order",
         summary="The same by evolution in the windows of language-s5, 64 characters long.",
-        entry_point="bionet.zoo.recipes.language_es:RECIPE_V2",
+        entry_point="bionet.zoo.recipes.language_es_v2:RECIPE",
         references=(
             "sarkar2025evolution",
             "cho2014learning",
