@@ -8,12 +8,14 @@ choices, and the split is the same for all seeds.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Final
 
 import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bionet.datasets import Splits, load, rescaled
 from bionet.datasets.floors import classification_floors
+from bionet.training.readout import accuracy
 
 DATASETS = ("digits", "mnist", "fashion-mnist")
 SIDE = {"digits": 8, "mnist": 28, "fashion-mnist": 28}  # pixels of a row and of a column
@@ -61,3 +63,15 @@ def synthetic(
 def baselines(config: Images, splits: Splits) -> dict[str, float]:
     """Chance, and rules of one line that read the pixels, on the test images."""
     return classification_floors(splits)
+
+
+SHARED: Final[dict[str, Any]] = {
+    "application": "classification",
+    "datasets": DATASETS,
+    "data": data,
+    "metric": accuracy,
+    "synthetic": synthetic,
+    "baselines": baselines,
+    "examples": examples,
+}
+"""What a `Workload` on images is made of, but for its network."""

@@ -11,6 +11,7 @@ weights. On the small digits the nearest neighbour, a rule of one line, is right
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Final
 
 import jax
 from jaxtyping import PRNGKeyArray
@@ -24,7 +25,7 @@ from bionet.orchestrators.sequential import SequentialOrchestrator
 from bionet.states.sequential import SequentialState
 from bionet.training.control import Control
 from bionet.training.objective import Objective
-from bionet.training.readout import FreeReadout, ReadoutHinge, accuracy
+from bionet.training.readout import FreeReadout, ReadoutHinge
 from bionet.workloads import images
 from bionet.workloads.images import CLASSES, Images
 from bionet.workloads.workload import Workload
@@ -89,21 +90,20 @@ def objective(config: Config) -> Objective:
     return Objective(answer, ReadoutHinge(config.threshold_out))
 
 
+SETTLING: Final[dict[str, Any]] = {
+    "architecture": "binary-rnn",
+    "control": Control.frozen_dynamics(),
+    "settling_steps": lambda config: config.steps,
+}
+"""What a `Workload` on binary units is made of; its config has `steps`."""
+
 WORKLOAD = Workload(
     id="images-binary",
-    application="classification",
-    architecture="binary-rnn",
-    datasets=images.DATASETS,
+    **images.SHARED,
+    **SETTLING,
     config=Config(),
-    data=images.data,
     build=build,
     objective=objective,
-    metric=accuracy,
-    synthetic=images.synthetic,
-    baselines=images.baselines,
-    examples=images.examples,
-    control=Control.frozen_dynamics(),
     state=state,
-    settling_steps=lambda config: config.steps,
     presets={"mnist": LARGE, "fashion-mnist": LARGE},
 )

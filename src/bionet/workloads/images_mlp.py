@@ -22,7 +22,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from bionet.training.control import Control
 from bionet.training.frozen_readout import LinearReadout
 from bionet.training.objective import Objective
-from bionet.training.readout import accuracy, readout_cross_entropy
+from bionet.training.readout import readout_cross_entropy
 from bionet.workloads import images
 from bionet.workloads.images import CLASSES, Images
 from bionet.workloads.workload import Workload
@@ -86,17 +86,11 @@ OBJECTIVE = Objective(predict, readout_cross_entropy)
 
 WORKLOAD = Workload(
     id="images-mlp",
-    application="classification",
+    **images.SHARED,
     architecture="mlp",
-    datasets=images.DATASETS,
     config=Config(),
-    data=images.data,
     build=build,
     objective=lambda config: OBJECTIVE,
-    metric=accuracy,
-    synthetic=images.synthetic,
-    baselines=images.baselines,
-    examples=images.examples,
     control=Control.solved_readout(readout),
     presets={"mnist": LARGE, "fashion-mnist": LARGE},
 )

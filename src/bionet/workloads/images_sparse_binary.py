@@ -28,11 +28,11 @@ from bionet.modules.softmax import SoftmaxReadout
 from bionet.modules.sparse import SparseFullyConnected, SparseRecurrentDiscrete
 from bionet.orchestrators.sequential import SequentialOrchestrator
 from bionet.states.sequential import SequentialState
-from bionet.training.control import Control
 from bionet.training.objective import Objective
-from bionet.training.readout import FreeReadout, ReadoutHinge, accuracy, readout_cross_entropy
+from bionet.training.readout import FreeReadout, ReadoutHinge, readout_cross_entropy
 from bionet.workloads import images
 from bionet.workloads.images import CLASSES, SIDE, Images
+from bionet.workloads.images_binary import SETTLING
 from bionet.workloads.workload import Workload
 
 FEEDBACK = ("error", "label")
@@ -120,19 +120,11 @@ def objective(config: Config) -> Objective:
 
 WORKLOAD = Workload(
     id="images-sparse-binary",
-    application="classification",
-    architecture="binary-rnn",
-    datasets=images.DATASETS,
+    **images.SHARED,
+    **SETTLING,
     config=Config(),
-    data=images.data,
     build=build,
     objective=objective,
-    metric=accuracy,
-    synthetic=images.synthetic,
-    baselines=images.baselines,
-    examples=images.examples,
-    control=Control.frozen_dynamics(),
     state=state,
-    settling_steps=lambda config: config.steps,
     presets={"mnist": LARGE, "fashion-mnist": LARGE},
 )

@@ -28,12 +28,8 @@ from bionet.datasets.spike_motifs import (
     shifted_neighbours,
     smooth_in_time,
 )
-from bionet.interop.haiku import HaikuModel
-from bionet.training.control import Control
-from bionet.training.frozen_readout import LinearReadout
-from bionet.training.readout import accuracy
 from bionet.workloads import spiking_units
-from bionet.workloads.spiking_units import OBJECTIVE, Units, random_spikes
+from bionet.workloads.spiking_units import Units, random_spikes
 from bionet.workloads.workload import Workload
 
 
@@ -128,31 +124,16 @@ def _smooth(x: np.ndarray) -> np.ndarray:
     return smooth_in_time(x, 1.0)[:, ::2]  # every second step is enough
 
 
-# Network, loss and control; see `bionet.workloads.spiking_units`.
-
-
-def build(config: Config, key: PRNGKeyArray) -> HaikuModel:
-    """The untrained network."""
-    return spiking_units.build(config.units, key)
-
-
-def readout(config: Config) -> LinearReadout:
-    """Where the readout is; the control is the better with recurrent weights or without."""
-    return spiking_units.readout(config.units, without_recurrence=True)
-
+# Network and loss are those of `bionet.workloads.spiking_units`.
 
 WORKLOAD = Workload(
     id="motif-songs",
-    application="classification",
-    architecture="lif-rnn",
+    **spiking_units.SHARED,
     datasets=("motif-songs",),
     config=Config(),
     data=data,
-    build=build,
-    objective=lambda config: OBJECTIVE,
-    metric=accuracy,
     synthetic=synthetic,
     baselines=baselines,
     examples=lambda config: config.samples,
-    control=Control.solved_readout(readout),
+    control=spiking_units.control(without_recurrence=True),
 )

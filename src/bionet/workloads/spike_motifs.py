@@ -19,12 +19,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from bionet.datasets import Split, Splits, nearest_class_mean
 from bionet.datasets.floors import nearest_neighbour, ridge_on_inputs
-from bionet.interop.haiku import HaikuModel
-from bionet.training.control import Control
-from bionet.training.frozen_readout import LinearReadout
-from bionet.training.readout import accuracy
 from bionet.workloads import spiking_units
-from bionet.workloads.spiking_units import OBJECTIVE, Units, random_spikes
+from bionet.workloads.spiking_units import Units, random_spikes
 from bionet.workloads.workload import Workload
 
 
@@ -101,31 +97,16 @@ def baselines(config: Config, splits: Splits) -> dict[str, float]:
     return {"chance": 1 / config.classes, **shares}
 
 
-# Network, loss and control; see `bionet.workloads.spiking_units`.
-
-
-def build(config: Config, key: PRNGKeyArray) -> HaikuModel:
-    """The untrained network."""
-    return spiking_units.build(config.units, key)
-
-
-def readout(config: Config) -> LinearReadout:
-    """Where the readout is."""
-    return spiking_units.readout(config.units, without_recurrence=False)
-
+# Network and loss are those of `bionet.workloads.spiking_units`.
 
 WORKLOAD = Workload(
     id="spike-motifs",
-    application="classification",
-    architecture="lif-rnn",
+    **spiking_units.SHARED,
     datasets=("spike-motifs",),
     config=Config(),
     data=data,
-    build=build,
-    objective=lambda config: OBJECTIVE,
-    metric=accuracy,
     synthetic=synthetic,
     baselines=baselines,
     examples=lambda config: config.samples,
-    control=Control.solved_readout(readout),
+    control=spiking_units.control(without_recurrence=False),
 )

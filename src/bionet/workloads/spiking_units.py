@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import equinox as eqx
 import jax
@@ -20,11 +20,12 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from bionet.interop.haiku import HaikuModel, from_haiku, predict
 from bionet.modules.surrogates import Surrogate
+from bionet.training.control import Control
 from bionet.training.frozen_readout import LinearReadout
 from bionet.training.objective import Objective
-from bionet.training.readout import readout_cross_entropy
+from bionet.training.readout import accuracy, readout_cross_entropy
 
-OBJECTIVE = Objective(predict, readout_cross_entropy)
+OBJECTIVE: Final = Objective(predict, readout_cross_entropy)
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,13 @@ def readout(units: Units, *, without_recurrence: bool) -> LinearReadout:
     )
 
 
+def control(*, without_recurrence: bool) -> Control:
+    """The frozen control of a workload whose config has `units`."""
+    return Control.solved_readout(
+        lambda config: readout(config.units, without_recurrence=without_recurrence)
+    )
+
+
 def random_spikes(
     units: Units, rate: float, missing: float, key: PRNGKeyArray, batch_size: int
 ) -> tuple[Float[Array, "batch time channels"], Float[Array, "batch classes"]]:
@@ -135,3 +143,13 @@ def random_spikes(
     label = jax.random.randint(labels, (batch_size,), 0, units.classes)
     there = jax.random.bernoulli(noise, 1 - missing, (batch_size, *shape[1:]))
     return spikes[label] * there, 2.0 * jax.nn.one_hot(label, units.classes) - 1.0
+
+
+SHARED: Final[dict[str, Any]] = {
+    "application": "classification",
+    "architecture": "lif-rnn",
+    "build": lambda config, key: build(config.units, key),
+    "objective": lambda config: OBJECTIVE,
+    "metric": accuracy,
+}
+"""What a `Workload` on such a network is made of; its config has `units`."""

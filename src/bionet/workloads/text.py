@@ -8,6 +8,7 @@ file. A window holds 64 characters, and begins with an empty memory.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from bionet.datasets import Parts
 from bionet.datasets.counts import language_floors
 from bionet.datasets.text import CHARACTERS, read_text
+from bionet.training.objective import Objective
 
 DATASETS = ("grammar", "tinyshakespeare")
 TRAINING_TEXT = {"tinyshakespeare": 953_854}  # characters
@@ -73,3 +75,33 @@ def guessed(
 ) -> Float[Array, ""]:
     """The share of characters that are guessed right."""
     return jnp.mean(outputs.argmax(-1) == y)
+
+
+# A network of text has `units(ids)`, what its readout hears, with the axes time, sample, unit.
+
+
+def predict(
+    model: Any, x: Int[Array, "n time"], key: PRNGKeyArray
+) -> Float[Array, "n time characters"]:
+    """A score per character as the next one."""
+    return model(x)
+
+
+def features(model: Any, x: Int[Array, "n time"], key: PRNGKeyArray) -> Float[Array, "n time d"]:
+    """The units that the readout hears."""
+    return jnp.swapaxes(model.units(x), 0, 1)
+
+
+OBJECTIVE: Final = Objective(predict, nats)
+
+SHARED: Final[dict[str, Any]] = {
+    "application": "language",
+    "datasets": DATASETS,
+    "data": data,
+    "objective": lambda config: OBJECTIVE,
+    "metric": guessed,
+    "synthetic": synthetic,
+    "baselines": baselines,
+    "examples": examples,
+}
+"""What a `Workload` on text is made of, but for its network."""

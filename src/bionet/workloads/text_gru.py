@@ -22,7 +22,6 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from bionet.modules.cells import Synapses
 from bionet.training.control import Control
 from bionet.training.frozen_readout import LinearReadout
-from bionet.training.objective import Objective
 from bionet.workloads import text
 from bionet.workloads.workload import Workload
 
@@ -80,49 +79,19 @@ class Reader(eqx.Module):
         return jnp.swapaxes(self.readout(self.units(ids))[0], 0, 1)
 
 
-def build(config: Config, key: PRNGKeyArray) -> Reader:
-    """The untrained network."""
-    return Reader(config, key)
-
-
-def predict(
-    model: Reader, x: Int[Array, "n time"], key: PRNGKeyArray
-) -> Float[Array, "n time characters"]:
-    """A score per character as the next one."""
-    return model(x)
-
-
-# Loss and control.
-
-
-def _features(
-    model: Reader, x: Int[Array, "n time"], key: PRNGKeyArray
-) -> Float[Array, "n time units"]:
-    """The units that the readout hears."""
-    return jnp.swapaxes(model.units(x), 0, 1)
-
-
 def _solved(model: Reader, W: Float[Array, "d k"], b: Float[Array, " k"]) -> Reader:
     return eqx.tree_at(lambda m: (m.readout.W, m.readout.bias), model, (W, b))
 
 
 # Without its memory the frozen network would see one character, as the bigram does.
-READOUT = LinearReadout(_features, _solved, lambda model: model.readout.W.shape)
-OBJECTIVE = Objective(predict, text.nats)
+READOUT = LinearReadout(text.features, _solved, lambda model: model.readout.W.shape)
 
 WORKLOAD = Workload(
     id="text-gru",
-    application="language",
+    **text.SHARED,
     architecture="gru",
-    datasets=text.DATASETS,
     config=Config(),
-    data=text.data,
-    build=build,
-    objective=lambda config: OBJECTIVE,
-    metric=text.guessed,
-    synthetic=text.synthetic,
-    baselines=text.baselines,
-    examples=text.examples,
+    build=Reader,
     control=Control.solved_readout(lambda config: READOUT),
     presets={"tinyshakespeare": {"units": 64}},
 )

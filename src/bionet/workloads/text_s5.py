@@ -23,7 +23,6 @@ from bionet.modules.over_time import over_time
 from bionet.modules.state_space import S5
 from bionet.training.control import Control
 from bionet.training.frozen_readout import LinearReadout
-from bionet.training.objective import Objective
 from bionet.workloads import text
 from bionet.workloads.workload import Workload
 
@@ -108,49 +107,19 @@ def per_character(
     return jax.vmap(jax.vmap(layer))(xs)
 
 
-def build(config: Config, key: PRNGKeyArray) -> Reader:
-    """The untrained network."""
-    return Reader(config, key)
-
-
-def predict(
-    model: Reader, x: Int[Array, "n time"], key: PRNGKeyArray
-) -> Float[Array, "n time characters"]:
-    """A score per character as the next one."""
-    return model(x)
-
-
-# Loss and control.
-
-
-def _features(
-    model: Reader, x: Int[Array, "n time"], key: PRNGKeyArray
-) -> Float[Array, "n time units"]:
-    """The units that the readout hears."""
-    return jnp.swapaxes(model.units(x), 0, 1)
-
-
 def _solved(model: Reader, W: Float[Array, "d k"], b: Float[Array, " k"]) -> Reader:
     return eqx.tree_at(lambda m: (m.readout.weight, m.readout.bias), model, (W.T, b))
 
 
 # Without its memory the frozen network would see one character, as the bigram does.
-READOUT = LinearReadout(_features, _solved, lambda model: model.readout.weight.shape[::-1])
-OBJECTIVE = Objective(predict, text.nats)
+READOUT = LinearReadout(text.features, _solved, lambda model: model.readout.weight.shape[::-1])
 
 WORKLOAD = Workload(
     id="text-s5",
-    application="language",
+    **text.SHARED,
     architecture="s5",
-    datasets=text.DATASETS,
     config=Config(),
-    data=text.data,
-    build=build,
-    objective=lambda config: OBJECTIVE,
-    metric=text.guessed,
-    synthetic=text.synthetic,
-    baselines=text.baselines,
-    examples=text.examples,
+    build=Reader,
     control=Control.solved_readout(lambda config: READOUT),
     presets={"tinyshakespeare": PLAYS},
 )

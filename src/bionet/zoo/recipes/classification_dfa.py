@@ -23,8 +23,8 @@ LARGE = {"epochs": 10, "batch_size": 64}
 RECIPE = Recipe(
     id="classification-dfa",
     workload=WORKLOAD,
-    method="dfa",
     budget=Budget(batch_size=32, epochs=30),
+    method="dfa",
     options={"learning_rate": 3e-3, "schedule": "cosine"},
     fields={"activation": "tanh"},
     presets={"mnist": LARGE, "fashion-mnist": LARGE},

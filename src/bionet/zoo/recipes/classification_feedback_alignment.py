@@ -24,8 +24,8 @@ LARGE = {"epochs": 10, "batch_size": 64}
 RECIPE = Recipe(
     id="classification-feedback-alignment",
     workload=WORKLOAD,
-    method="feedback-alignment",
     budget=Budget(batch_size=32, epochs=30),
+    method="feedback-alignment",
     options={"learning_rate": 3e-3, "schedule": "cosine"},
     fields={"activation": "tanh"},
     presets={"mnist": LARGE, "fashion-mnist": LARGE},

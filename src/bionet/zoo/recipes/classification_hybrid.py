@@ -19,18 +19,7 @@ from __future__ import annotations
 from bionet.workloads.images_binary import WORKLOAD
 from bionet.zoo.fields import Budget
 from bionet.zoo.recipe import Recipe
-
-LARGE = {"rate_in": 0.1, "rate_recurrent": 0.06, "rate_out": 0.17, "epochs": 8}
-LOCAL = {
-    "optimizer": "sgd",
-    "learning_rate": 1.0,
-    "schedule": "cosine",
-    "warmup": 1,
-    "clamped": 5,
-    "rate_in": 0.24,
-    "rate_recurrent": 0.116,
-    "rate_out": 0.34,
-}
+from bionet.zoo.recipes import classification_local as local
 
 RECIPE = Recipe(
     id="classification-hybrid",
@@ -42,9 +31,9 @@ RECIPE = Recipe(
         "sigma": 0.05,
         "lam": 0.4,
         "local": "two-phase",
-        "local_options": LOCAL,
+        "local_options": local.RECIPE.options,
     },
-    presets={"mnist": LARGE, "fashion-mnist": LARGE},
+    presets=local.RECIPE.presets,
     ablation={"lam": 0.0},
     ablated="the correction by evolution",
     brief={"epochs": 6},

@@ -18,6 +18,7 @@ from __future__ import annotations
 from bionet.workloads.prototypes import WORKLOAD
 from bionet.zoo.fields import Budget
 from bionet.zoo.recipe import Recipe
+from bionet.zoo.recipes import prototypes_local as local
 
 RECIPE = Recipe(
     id="prototypes-hybrid",
@@ -29,7 +30,7 @@ RECIPE = Recipe(
         "sigma": 0.1,
         "lam": 0.2,
         "local": "two-phase",
-        "local_options": {"learning_rate": 2e-3, "clamped": 10},
+        "local_options": local.RECIPE.options,
     },
     ablation={"lam": 0.0},
     ablated="the correction by evolution",
