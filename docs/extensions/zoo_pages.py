@@ -263,10 +263,10 @@ def _bar(text: str) -> str:
 
 def _sources(spec: RecipeSpec) -> Iterator[str]:
     yield "## Sources"
-    if not spec.references:
+    if not spec.papers:
         yield "It follows no paper."
         return
-    yield "\n".join(f"- {_reference(paper)}" for paper in spec.references)
+    yield "\n".join(f"- {_reference(paper)}" for paper in spec.papers)
     yield "To cite what it follows:"
     yield f"```bibtex\n{zoo.cite(spec.id)}\n```"
 

@@ -96,9 +96,9 @@ def _print_fields(console: Console, fields: list[Field]) -> None:
 
 
 def _print_references(console: Console, spec: zoo.RecipeSpec) -> None:
-    if spec.references:
+    if spec.papers:
         console.print("\nFollows", style="bold")
-    for paper in spec.references:
+    for paper in spec.papers:
         ending = ", ".join(str(part) for part in (paper.venue, paper.year, paper.url) if part)
         console.print(f"  {', '.join(paper.authors)}. {paper.title}. {ending}", soft_wrap=True)
 

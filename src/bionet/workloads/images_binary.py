@@ -61,7 +61,7 @@ LARGE = {
 # Network: image -> hidden <-> hidden -> output, and the label back to the hidden units.
 
 
-def state(config: Config) -> SequentialState:
+def state(config: Any) -> SequentialState:
     """Three buffers: the image, the hidden units, the scores."""
     return SequentialState((config.pixels, config.hidden, CLASSES))
 
@@ -91,19 +91,19 @@ def objective(config: Config) -> Objective:
 
 
 SETTLING: Final[dict[str, Any]] = {
+    **images.SHARED,
     "architecture": "binary-rnn",
     "control": Control.frozen_dynamics(),
+    "state": state,
     "settling_steps": lambda config: config.steps,
 }
-"""What a `Workload` on binary units is made of; its config has `steps`."""
+"""What a `Workload` on binary units is made of; its config has `hidden` and `steps`."""
 
 WORKLOAD = Workload(
     id="images-binary",
-    **images.SHARED,
     **SETTLING,
     config=Config(),
     build=build,
     objective=objective,
-    state=state,
     presets={"mnist": LARGE, "fashion-mnist": LARGE},
 )

@@ -27,12 +27,10 @@ from bionet.modules.input_output import OutputLayer
 from bionet.modules.softmax import SoftmaxReadout
 from bionet.modules.sparse import SparseFullyConnected, SparseRecurrentDiscrete
 from bionet.orchestrators.sequential import SequentialOrchestrator
-from bionet.states.sequential import SequentialState
 from bionet.training.objective import Objective
 from bionet.training.readout import FreeReadout, ReadoutHinge, readout_cross_entropy
-from bionet.workloads import images
 from bionet.workloads.images import CLASSES, SIDE, Images
-from bionet.workloads.images_binary import SETTLING
+from bionet.workloads.images_binary import SETTLING, state
 from bionet.workloads.workload import Workload
 
 FEEDBACK = ("error", "label")
@@ -79,11 +77,6 @@ LARGE = {
 # Network: image -> hidden <-> hidden -> output, and back to the hidden units.
 
 
-def state(config: Config) -> SequentialState:
-    """Three buffers: the image, the hidden units, the scores."""
-    return SequentialState((config.pixels, config.hidden, CLASSES))
-
-
 def build(config: Config, key: PRNGKeyArray) -> SequentialOrchestrator:
     """The untrained network."""
     c, side = config, SIDE[config.dataset]
@@ -120,11 +113,9 @@ def objective(config: Config) -> Objective:
 
 WORKLOAD = Workload(
     id="images-sparse-binary",
-    **images.SHARED,
     **SETTLING,
     config=Config(),
     build=build,
     objective=objective,
-    state=state,
     presets={"mnist": LARGE, "fashion-mnist": LARGE},
 )

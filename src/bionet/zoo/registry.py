@@ -259,4 +259,4 @@ def cite(id: str) -> str:
         >>> print(zoo.cite("prototypes-local").splitlines()[0])
         @article{badalotti2025dynamical,
     """
-    return "\n\n".join(reference.bibtex() for reference in REGISTRY[id].references)
+    return "\n\n".join(reference.bibtex() for reference in REGISTRY[id].papers)

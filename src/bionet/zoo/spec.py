@@ -195,6 +195,11 @@ class RecipeSpec:
         _need_tuple(where, "expected", self.expected, Band)
         _need_tuple(where, "margins", self.margins, Margin)
 
+    @property
+    def papers(self) -> tuple[Reference, ...]:
+        """The papers that it follows."""
+        return tuple(each for each in self.references if isinstance(each, Reference))
+
     def load(self) -> Any:
         """Imports the recipe.
 
