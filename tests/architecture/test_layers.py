@@ -14,6 +14,7 @@ LAYERS = [
     {"cli"},
     {"studies"},
     {"zoo"},
+    {"workloads"},
     {"experimental", "interop"},
     {"training"},
     {"graph"},

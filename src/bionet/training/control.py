@@ -134,7 +134,8 @@ class Control:
     def _train(
         self, problem: Problem, method: AbstractMethod, epochs: int, key: PRNGKeyArray
     ) -> FrozenControl:
-        assert self.part is not None
+        if self.part is None:
+            raise ValueError("Control: a readout that is trained needs `part`, got None.")
         method = TrainedReadout(method, self.part)
         fitted = fit(problem, method, epochs=epochs, key=key, progress=False)
         examples = problem.validation

@@ -149,11 +149,11 @@ class EdgeRates(Descent):
 
 
 def _edge_kinds(workload: WorkloadLike, config: Any) -> dict[Edge, str]:
-    """The kind of each edge that has a module of its own, but for the output's own."""
+    """The kind of each edge whose module learns and is its own."""
     like = eqx.filter_eval_shape(workload.build, config, jax.random.key(0))
     lmap: LayerMap = like.lmap
-    edges = (edge for edge, _ in lmap.edge_items() if lmap.owner(edge) == edge)
-    return {edge: _kind(edge, lmap.last) for edge in edges if edge != (lmap.last, lmap.last)}
+    learning = (edge for edge, module in lmap.edge_items() if module.trained())
+    return {edge: _kind(edge, lmap.last) for edge in learning if lmap.owner(edge) == edge}
 
 
 def _kind(edge: Edge, last: int) -> str:

@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, Final, Literal, Union
 
+from bionet._core.names import unknown
+
 POSITIVE: Final = {
     "learning_rate": "the size of a step",
     "slope": "how steeply a surrogate falls off",
@@ -85,12 +87,21 @@ def check_values(owner: str, config: Any) -> None:
     values = {name: getattr(config, name) for name in kinds}
     for name, value in values.items():
         if not _fits(kinds[name], value):
+            if isinstance(value, str) and (words := _words(kinds[name])):
+                raise ValueError(f"In {owner}: {unknown(name, value, words)}")
             raise ValueError(
                 f"In {owner}: `{name}` needs a value of type {type_name(kinds[name])}, got "
                 f"{value!r}."
             )
         _check_numbers(owner, name, value)
     _check_rates(owner, values)
+
+
+def _words(kind: Any) -> tuple[str, ...]:
+    """The words that a type allows, where it allows nothing but words."""
+    inner = typing.get_args(kind)
+    words = typing.get_origin(kind) is Literal and all(isinstance(each, str) for each in inner)
+    return inner if words else ()
 
 
 def _fits(kind: Any, value: Any) -> bool:

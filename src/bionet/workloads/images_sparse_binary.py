@@ -18,7 +18,6 @@ from typing import Literal
 import jax
 from jaxtyping import PRNGKeyArray
 
-from bionet._core.names import unknown
 from bionet.layer_maps.sparse import LayerMap
 from bionet.modules.fan_in import draw_windows
 from bionet.modules.feedback import LearnedFeedback
@@ -32,8 +31,6 @@ from bionet.training.readout import FreeReadout, ReadoutHinge, readout_cross_ent
 from bionet.workloads.images import CLASSES, SIDE, Images
 from bionet.workloads.images_binary import SETTLING, state
 from bionet.workloads.workload import Workload
-
-FEEDBACK = ("error", "label")
 
 
 @dataclass(frozen=True)
@@ -55,12 +52,6 @@ class Config(Images):
     threshold_recurrent: float = 1.0  # margin asked for at the recurrent weights
     threshold_out: float = 7.0  # margin asked for at the readout, for feedback="label" alone
     steps: int = 2  # most steps in which it settles when answering
-
-    def __post_init__(self) -> None:
-        if self.feedback not in FEEDBACK:
-            raise ValueError(
-                f"images-sparse-binary: {unknown('feedback', self.feedback, FEEDBACK)}"
-            )
 
 
 # MNIST has more pixels. Fashion-MNIST takes the same numbers, chosen on MNIST alone.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
 from jaxtyping import Array, PRNGKeyArray
 
@@ -15,7 +15,9 @@ from bionet.datasets import Parts, Splits
 from bionet.states.sequential import SequentialState
 from bionet.training.control import Control
 from bionet.training.objective import Objective
-from bionet.training.timing import Timing
+
+if TYPE_CHECKING:  # the graphs are slow to import
+    from bionet.training.timing import Timing
 
 C = TypeVar("C")
 

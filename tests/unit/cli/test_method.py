@@ -78,11 +78,17 @@ def test_options_that_do_not_fit_end_with_a_sentence(
 
 
 def test_a_loss_without_a_value_ends_with_a_sentence(command, tmp_path, monkeypatch):
+    from bionet.training.objective import Objective
     from bionet.zoo.recipes import prototypes_es
 
     monkeypatch.chdir(tmp_path)
-    nowhere = lambda config: lambda outputs, y: outputs.mean() * float("nan")  # noqa: E731
-    recipe = dataclasses.replace(prototypes_es.RECIPE, objective=nowhere)
+
+    def nowhere(config):
+        answers = prototypes_es.WORKLOAD.objective(config).predict
+        return Objective(answers, lambda outputs, y: outputs.mean() * float("nan"))
+
+    workload = dataclasses.replace(prototypes_es.WORKLOAD, objective=nowhere)
+    recipe = dataclasses.replace(prototypes_es.RECIPE, workload=workload)
     monkeypatch.setattr(prototypes_es, "RECIPE", recipe)
     code, out, err = command(*RUN, "--method", "random-search", "--option", "population=4")
     assert (code, out) == (2, "")

@@ -94,15 +94,22 @@ class TestEdges:
 
     def test_each_kind_of_edge_has_its_rate(self):
         found = self.scales(rate_in=0.25, rate_recurrent=0.5, rate_out=2.0, rate_back=0.125)
-        assert found["edge_rates"] == {(1, 0): 0.25, (1, 1): 0.5, (1, 2): 0.25, (2, 1): 2.0}
+        assert found["edge_rates"] == {(1, 0): 0.25, (1, 1): 0.5, (2, 1): 2.0}
         assert found["edge_decays"] == {}
 
     def test_decays_are_for_the_edges_that_have_one(self):
         found = self.scales(decay_in=0.01, decay_out=0.02)
         assert found["edge_decays"] == {(1, 0): 0.01, (2, 1): 0.02}
 
-    def test_the_output_has_no_edge_of_its_own(self):
-        assert (2, 2) not in self.scales(rate_out=2.0)["edge_rates"]
+    def test_what_does_not_learn_has_no_rate(self):
+        """The frozen feedback (1, 2), and the output row itself."""
+        assert set(self.scales(rate_out=2.0)["edge_rates"]) == {(1, 0), (1, 1), (2, 1)}
+
+    def test_feedback_that_learns_has_the_readouts_rate_times_its_own(self):
+        recipe = zoo.get("classification-local-sparse")
+        given = (recipe.workload, recipe.network_config)
+        found = Settling(rate_out=2.0, rate_back=0.25).edge_scales(*given)
+        assert found["edge_rates"][1, 2] == 0.5
 
 
 def test_options_are_compared_by_their_numbers():

@@ -8,7 +8,7 @@ import pytest
 from bionet import zoo
 from bionet.graph import Graph
 from bionet.training import Evolution, Objective
-from bionet.zoo.recipes.control_async_es import Episodes, bounded_cost, circuit, compiled
+from bionet.workloads.pendulum_async import Episodes, bounded_cost, circuit, compiled
 
 START = np.array([2.5, -0.7], np.float32)
 EPISODE = 5  # the second one of the test schedules
@@ -29,7 +29,7 @@ def policy(recipe):
 @pytest.fixture(scope="module")
 def rolled(recipe, policy):
     """The last graph state of an episode, with a record of all messages."""
-    graph = compiled(recipe.config)
+    graph = compiled(recipe.network_config)
     begun = graph.init(params={**policy, "actuator": START}, starting_eps=EPISODE)
     return jax.jit(graph.rollout)(graph.init_record(begun, inputs=True, output=True))
 
@@ -70,7 +70,7 @@ def simulate(policy, graph, judged_from):
 
 
 def test_an_episode_is_that_of_a_loop_through_time(recipe, policy, rolled):
-    graph = compiled(recipe.config).graphs_raw[EPISODE]
+    graph = compiled(recipe.network_config).graphs_raw[EPISODE]
     sent, judged = simulate(policy, graph, judged_from=400_000)
     for name, count in {"sensor": 50, "hidden": 20, "agent": 10, "actuator": 50}.items():
         found = np.asarray(rolled.aux["record"][name].output)[:count]
@@ -81,7 +81,7 @@ def test_an_episode_is_that_of_a_loop_through_time(recipe, policy, rolled):
 
 
 def test_the_motor_does_what_the_agent_said_a_while_ago(recipe, rolled):
-    graph = compiled(recipe.config).graphs_raw[EPISODE]
+    graph = compiled(recipe.network_config).graphs_raw[EPISODE]
     record = rolled.aux["record"]
     seen = jax.tree.map(lambda leaf: np.asarray(leaf)[:50, 0], record["actuator"].inputs["agent"])
     now = graph.vertices["actuator"].ts_start[:50]
@@ -97,7 +97,8 @@ def test_the_motor_does_what_the_agent_said_a_while_ago(recipe, rolled):
 
 
 def test_only_training_goes_without_delays_in_the_ablation(recipe):
-    own, ablated = (compiled(each.config).graphs_raw for each in (recipe, recipe.without()))
+    pair = (recipe, recipe.without())
+    own, ablated = (compiled(each.network_config).graphs_raw for each in pair)
     key = "actuator", "agent"
     for episode in range(6):
         agent, edge = ablated[episode].vertices["agent"], ablated[episode].edges[key]
@@ -110,19 +111,19 @@ def test_only_training_goes_without_delays_in_the_ablation(recipe):
 
 
 def test_schedules_and_starts_are_not_shared_between_the_parts(recipe):
-    parts = recipe.data(recipe.config, 0)
+    parts = recipe.splits(0)
     for pool, part in enumerate((parts.train, parts.validation, parts.test)):
         assert set(part.x[:, 2]) == {2 * pool, 2 * pool + 1}
     assert (
         len(np.unique(np.concatenate([parts.train.x, parts.validation.x, parts.test.x])[:, 0]))
         == 504
     )
-    ends = compiled(recipe.config).graphs_raw.vertices["agent"].ts_end
+    ends = compiled(recipe.network_config).graphs_raw.vertices["agent"].ts_end
     assert len(np.unique(ends, axis=0)) == 6
 
 
 def test_the_default_circuit_takes_14_slots():
-    config = zoo.get("control-async-es").config
+    config = zoo.get("control-async-es").network_config
     graph = Graph(circuit(config, True), "agent", compiled(config).graphs_raw, progress_bar=False)
     assert len(graph.S) <= 14
 
@@ -134,7 +135,9 @@ def test_a_second_generation_is_not_traced_again(recipe):
         traced.append(outputs.shape)
         return bounded_cost(outputs, y)
 
-    method = Evolution(Objective(Episodes(recipe.config), loss), "SNES", population=4, sigma=0.5)
+    method = Evolution(
+        Objective(Episodes(recipe.network_config), loss), "SNES", population=4, sigma=0.5
+    )
     step = eqx.filter_jit(method.step)
     state = method.init(recipe.build(), jax.random.key(0))
     losses = []

@@ -81,6 +81,9 @@ def test_the_loss_is_that_of_the_readout(recipe):
 
 
 def test_another_word_for_the_feedback(recipe, says):
-    sentence = "classification-local-sparse: No feedback is named 'errors'. Did you mean 'error'?"
+    sentence = (
+        "In recipe 'classification-local-sparse': No feedback is named 'errors'. Did you mean "
+        "'error'?"
+    )
     with says(ValueError, sentence):
         recipe.replace(feedback="errors")
