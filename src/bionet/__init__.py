@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         states,
         studies,
         training,
+        workloads,
         zoo,
     )
     from bionet.layer_maps.sparse import LayerMap
@@ -64,9 +65,11 @@ if TYPE_CHECKING:
     from bionet.training.objective import Objective
     from bionet.training.problem import Problem
     from bionet.training.random_search import RandomSearch
+    from bionet.training.registry import register_method
     from bionet.training.storage import Storage
     from bionet.training.surrogate import SurrogateGradient
     from bionet.training.two_phase import TwoPhase
+    from bionet.workloads.workload import Workload
 
 __version__ = "0.1.0"
 
@@ -116,6 +119,7 @@ __all__ = [
     "SynchronousOrchestrator",
     "TransposedConvolution2D",
     "TwoPhase",
+    "Workload",
     "__version__",
     "cli",
     "datasets",
@@ -127,11 +131,13 @@ __all__ = [
     "modules",
     "orchestrators",
     "over_time",
+    "register_method",
     "rules",
     "settle",
     "states",
     "studies",
     "training",
+    "workloads",
     "zoo",
 ]
 
@@ -182,8 +188,10 @@ _HOMES = {
     "SynchronousOrchestrator": "bionet.orchestrators.synchronous",
     "TransposedConvolution2D": "bionet.modules.convolution",
     "TwoPhase": "bionet.training.two_phase",
+    "Workload": "bionet.workloads.workload",
     "fit": "bionet.training.fit",
     "over_time": "bionet.modules.over_time",
+    "register_method": "bionet.training.registry",
     "settle": "bionet.orchestrators.settle",
 }
 

@@ -15,6 +15,7 @@ from bionet.training.batches import (
 )
 from bionet.training.checkpoints import CheckpointError, Checkpoints
 from bionet.training.contrastive import Contrastive
+from bionet.training.control import Control
 from bionet.training.devices import ShardedBatches, batch_mesh
 from bionet.training.edge_scales import EdgeScales
 from bionet.training.error_phase import ErrorPhase
@@ -29,9 +30,11 @@ from bionet.training.health import NonFiniteError
 from bionet.training.lowrank_es import LowRankES
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.objective import Objective
+from bionet.training.options import Descent, later
 from bionet.training.problem import Problem
 from bionet.training.random_search import RandomSearch
 from bionet.training.readout import FreeReadout, ReadoutHinge, accuracy, readout_cross_entropy
+from bionet.training.registry import METHODS, UnknownMethodError, make_options, register_method
 from bionet.training.restricted import Restricted
 from bionet.training.run_checkpoints import FitWarning
 from bionet.training.storage import Recall, Storage, recalled, wrong_bits
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from bionet.training.asynchronous import AsyncReadout, AsyncTwoPhase
 
 __all__ = [
+    "METHODS",
     "AbstractBatches",
     "AbstractMethod",
     "ArrayBatches",
@@ -51,6 +55,8 @@ __all__ = [
     "CheckpointError",
     "Checkpoints",
     "Contrastive",
+    "Control",
+    "Descent",
     "DirectFeedbackAlignment",
     "EdgeScales",
     "ErrorPhase",
@@ -83,6 +89,7 @@ __all__ = [
     "SurrogateLayer",
     "TrainState",
     "TwoPhase",
+    "UnknownMethodError",
     "accuracy",
     "alignment",
     "batch_mesh",
@@ -91,9 +98,12 @@ __all__ = [
     "frozen_control",
     "frozen_readout_control",
     "has_signs",
+    "later",
     "loss_and_gradient",
+    "make_options",
     "readout_cross_entropy",
     "recalled",
+    "register_method",
     "smooth_twin",
     "wrong_bits",
 ]

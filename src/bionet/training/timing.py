@@ -57,9 +57,15 @@ def run_in_time(
     Returns:
         The nodes, and their compiled graph; the same objects for the same arguments.
     """
-    with jax.ensure_compile_time_eval():
-        # For its edges; the model has the weights.
-        lmap: LayerMap = workload.build(config, jax.random.key(0)).lmap
+    with jax.ensure_compile_time_eval():  # it may be asked for first inside a trace
+        return _run_in_time(workload, config, timing, learning)
+
+
+def _run_in_time(
+    workload: WorkloadLike, config: Any, timing: Timing, learning: bool
+) -> tuple[Network, Graph]:
+    # For its edges; the model has the weights.
+    lmap: LayerMap = workload.build(config, jax.random.key(0)).lmap
     rates = dict.fromkeys((0, *lmap.rows()), timing.rate_hidden)
     rates |= {0: timing.rate_in, lmap.last: timing.rate_out}
     takes = ClippedNormal(timing.taking, timing.jitter * timing.taking)

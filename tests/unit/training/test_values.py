@@ -49,7 +49,7 @@ def test_a_field_of_a_recipe(field, value, told):
         ("dfa", {"strength": -1.0}, "`strength` must be >= 0"),
         ("surrogate", {"slope": 0.0}, "`slope` must be > 0"),
         ("frozen", {"ridge": math.inf}, "`ridge` must be a finite number"),
-        ("storage", {"rule": "hebbb"}, "`rule` needs a value of type Literal"),
+        ("storage", {"rule": "hebbb"}, "No rule is named 'hebbb'. Did you mean 'hebb'"),
     ],
 )
 def test_an_option_of_a_method(method, options, told):
@@ -92,7 +92,7 @@ def test_no_recipe_and_no_default_is_refused():
         if recipe.ablation:
             recipe.without()
     for name, entry in METHODS.items():
-        check_values(name, entry.options())
+        check_values(name, entry.Options())
 
 
 def test_no_trial_of_any_study_is_refused():

@@ -152,10 +152,10 @@ def test_a_second_generation_is_not_traced_again(recipe):
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"judged": 7.0}, "control-async-es: judged needs to be above 0 and at most 6.0 seconds"),
-        ({"judged": 0.0}, "control-async-es: judged needs to be above 0"),
-        ({"delay": 2.0}, "control-async-es: delay needs 0 to 0.1 s, as the agent ticks at 10 Hz"),
-        ({"delay": -0.1}, "control-async-es: delay needs 0 to 0.1 s"),
+        ({"judged": 7.0}, "pendulum-async: judged needs to be above 0 and at most 6.0 seconds"),
+        ({"judged": 0.0}, "pendulum-async: judged needs to be above 0"),
+        ({"delay": 2.0}, "pendulum-async: delay needs 0 to 0.1 s, as the agent ticks at 10 Hz"),
+        ({"delay": -0.1}, "pendulum-async: delay needs 0 to 0.1 s"),
     ],
 )
 def test_numbers_that_leave_nothing_to_judge_are_told(says, fields, sentence):
