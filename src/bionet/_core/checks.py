@@ -6,6 +6,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool
 
+Fault = tuple[Bool[Array, ""], str]
+"""A flag that is up where something is wrong, and the sentence for it."""
+Faults = tuple[Fault, ...]
+
 
 def unless(array: Array, failed: Bool[ArrayLike, ""], message: str) -> Array:
     """`array`, or an error at run time with `message` if `failed` is true.

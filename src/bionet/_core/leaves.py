@@ -11,6 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, DTypeLike
 
 from bionet._core.ownership import is_unwritable
@@ -25,6 +26,14 @@ def own_array(value: Any, dtype: DTypeLike | None = None) -> Array:
     if hasattr(value, "__array__") and not isinstance(value, jax.Array | np.generic):
         value = value if is_unwritable(value) else np.array(value)
     return jnp.asarray(value, dtype)
+
+
+def known_array(value: Any, dtype: DTypeLike | None = None) -> Array:
+    """`own_array`, which stays a known number inside a trace, unless it is traced itself."""
+    if isinstance(value, Tracer):
+        return own_array(value, dtype)
+    with jax.ensure_compile_time_eval():
+        return own_array(value, dtype)
 
 
 def is_key(leaf: Any) -> bool:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from bionet import zoo
+from bionet._core.compile_cache import switch_on_cache
 from bionet.cli.errors import StoppedError
 from bionet.cli.parser import add_seed, whole_number
 from bionet.cli.platforms import check_platforms
@@ -28,6 +29,7 @@ def run(options: argparse.Namespace) -> int:
     recipe = zoo.get(options.id)
     picture = _picture(options)
     check_platforms()
+    switch_on_cache()
     try:
         result = recipe.demo(options.steps, seed=options.seed)
         if picture is not None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bionet import zoo
+from bionet._core.compile_cache import cache_folder
 from bionet._core.tables import print_table
 from bionet.cli.errors import UsageError
 from bionet.cli.plan import installed_versions
@@ -25,6 +26,7 @@ def run(options: argparse.Namespace) -> int:
         "versions": installed_versions(),
         "devices": _tried(_devices),
         "data": _tried(_data),
+        "compiled programs": {"kept in": str(cache_folder() or "nowhere")},
         "plug-ins that failed": dict(zoo.REGISTRY.failures),
     }
     if options.json:

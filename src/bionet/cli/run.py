@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bionet import zoo
+from bionet._core.compile_cache import switch_on_cache
 from bionet._core.tables import print_table
 from bionet.cli.claim import claim
 from bionet.cli.errors import StoppedError, UsageError
@@ -101,6 +102,7 @@ def train(
     """
     from bionet.interop.plotting import check_path
 
+    switch_on_cache()
     check_path(directory.curve)
     home = home or directory
     try:

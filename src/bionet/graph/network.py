@@ -163,6 +163,7 @@ class Network:
         starting_step: Int[ArrayLike, ""] = 0,
         starting_eps: Int[ArrayLike, ""] = 0,
         randomize_eps: bool = False,
+        check: bool = True,
     ) -> GraphState:
         """A graph state as `SequentialState.init` fills it: `x`, zeros, and `y` or zeros.
 
@@ -177,11 +178,13 @@ class Network:
             starting_step: how many steps of the supervisor to leave out.
             starting_eps: the episode to follow.
             randomize_eps: draw the episode.
+            check: whether the values are looked at, which under jit is a call back to the host.
 
         Raises:
             ValueError: inputs or labels that do not fit.
+            RuntimeError: inputs that are NaN or infinite, or labels that the rules can't learn.
         """
-        held = self._admitted(self.state.init(x, y), y)
+        held = self._admitted(self.state.init(x, y), y) if check else self.state.place(x, y)
         graph_state = graph.init(
             rng, None, starting_step, starting_eps, randomize_eps=randomize_eps
         )
@@ -249,7 +252,7 @@ class Network:
     def buffers(self, graph_state: GraphState) -> SequentialState:
         """What the nodes hold, as a state that orchestrators take."""
         held = self._held(graph_state)
-        state = self.state.init(held[0], held[self.lmap.last])
+        state = self.state.place(held[0], held[self.lmap.last])
         for index, buffer in held.items():
             state = state.replace(index, buffer)
         return state

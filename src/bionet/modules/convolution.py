@@ -22,9 +22,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, ArrayLike, DTypeLike, Float, PRNGKeyArray
 
+from bionet._core.checks import Faults
 from bionet._core.names import unknown
 from bionet.modules.interfaces import AbstractAdapter
-from bionet.modules.parameters import gaussian, known_reduction, per_unit, signs_only, width
+from bionet.modules.parameters import gaussian, known_reduction, no_signs, per_unit, width
 from bionet.modules.shapes import Pair, check_buffer, image_shape, pair
 from bionet.rules.perceptron import Reduction
 from bionet.rules.weight_sharing import shared_perceptron
@@ -147,9 +148,9 @@ class Convolution2D(AbstractAdapter):
         )
         return {"W": added}
 
-    def admit_target(self, y: Array) -> Array:
-        """Labels in {-1, +1}; anything else is an error at run time."""
-        return signs_only("Convolution2D", y)
+    def target_faults(self, y: Array) -> Faults:
+        """Labels need to be in {-1, +1}."""
+        return (no_signs("Convolution2D", y),)
 
     def _send(self, x: Array, W: Array) -> Array:
         check_buffer("Convolution2D", "x", x, self.sender_shape)
@@ -271,9 +272,9 @@ class TransposedConvolution2D(AbstractAdapter):
         )
         return {"W": added}
 
-    def admit_target(self, y: Array) -> Array:
-        """Labels in {-1, +1}; anything else is an error at run time."""
-        return signs_only("TransposedConvolution2D", y)
+    def target_faults(self, y: Array) -> Faults:
+        """Labels need to be in {-1, +1}."""
+        return (no_signs("TransposedConvolution2D", y),)
 
     def _send(self, x: Array, W: Array) -> Array:
         check_buffer("TransposedConvolution2D", "x", x, self.sender_shape)

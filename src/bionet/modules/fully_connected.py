@@ -13,9 +13,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, DTypeLike, Float, PRNGKeyArray
 
+from bionet._core.checks import Faults
 from bionet._core.products import Operands, known_operands, product
 from bionet.modules.interfaces import AbstractAdapter
-from bionet.modules.parameters import gaussian, known_reduction, per_unit, signs_only, width
+from bionet.modules.parameters import gaussian, known_reduction, no_signs, per_unit, width
 from bionet.rules.perceptron import Reduction, margin_perceptron
 
 
@@ -122,9 +123,9 @@ class FullyConnected(AbstractAdapter):
             )
         }
 
-    def admit_target(self, y: Array) -> Array:
-        """Labels in {-1, +1}; anything else is an error at run time."""
-        return signs_only("FullyConnected", y)
+    def target_faults(self, y: Array) -> Faults:
+        """Labels need to be in {-1, +1}."""
+        return (no_signs("FullyConnected", y),)
 
 
 @final

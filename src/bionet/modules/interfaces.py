@@ -21,6 +21,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
 
+from bionet._core.checks import Faults, unless
+
 
 class AbstractModule(eqx.Module):
     """An edge of a network: makes messages, and learns from what it can see locally."""
@@ -54,8 +56,22 @@ class AbstractModule(eqx.Module):
                 ignore it.
         """
 
+    def target_faults(self, y: Array) -> Faults:
+        """Flags that are up where this module's rule can't learn the labels, with their sentences.
+
+        Args:
+            y: the labels.
+        """
+        return ()
+
     def admit_target(self, y: Array) -> Array:
-        """Returns the labels `y` if this module's rule can learn them, and fails otherwise."""
+        """Returns the labels `y` if this module's rule can learn them, and fails otherwise.
+
+        Raises:
+            RuntimeError: labels that the rule can't learn (also under jit).
+        """
+        for failed, sentence in self.target_faults(y):
+            y = unless(y, failed, sentence)
         return y
 
     def backward(self, x: Array, y: Array, y_hat: Array, gate: Array | None = None) -> Self:

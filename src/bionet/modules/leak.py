@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, ArrayLike, Bool, DTypeLike, Float
+from jaxtyping import Array, ArrayLike, DTypeLike, Float
 
 from bionet._core.checks import unless
 from bionet.modules.parameters import per_unit
@@ -49,9 +50,8 @@ class Leak(eqx.Module):
     ) -> None:
         self.learned = bool(learned)
         leak = per_unit(owner, name, value, units, dtype, each="unit")
-        inside = (leak > 0) & (leak < 1) if self.learned else (leak >= 0) & (leak <= 1)
         words = "between 0 and 1, without either, to learn" if self.learned else "from 0 to 1"
-        leak = _checked(leak, inside.all(), f"{owner}: {name} needs to be {words}")
+        leak = _check(leak, self.learned, f"{owner}: {name} needs to be {words}")
         self.raw = jnp.log(leak) - jnp.log1p(-leak) if self.learned else leak
 
     @property
@@ -64,9 +64,12 @@ class Leak(eqx.Module):
         return {"raw": True} if self.learned else {}
 
 
-def _checked(leak: Array, right: Bool[Array, ""], sentence: str) -> Array:
-    if isinstance(right, Tracer):
-        return unless(leak, ~right, f"{sentence}.")
-    if not right:
+def _check(leak: Array, learned: bool, sentence: str) -> Array:
+    known = not isinstance(leak, Tracer)
+    share: Any = np.asarray(leak) if known else leak  # by NumPy: inside a trace JAX would trace it
+    inside = (share > 0) & (share < 1) if learned else (share >= 0) & (share <= 1)
+    if not known:
+        return unless(leak, ~inside.all(), f"{sentence}.")
+    if not inside.all():
         raise ValueError(f"{sentence}, got {leak}.")
     return leak

@@ -7,11 +7,12 @@ import operator
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, DTypeLike, Float, PRNGKeyArray
 
-from bionet._core.checks import unless
-from bionet._core.leaves import own_array
+from bionet._core.checks import Fault, unless
+from bionet._core.leaves import known_array
 from bionet._core.names import unknown
 from bionet.rules.perceptron import REDUCTIONS, Reduction
 
@@ -40,13 +41,13 @@ def per_unit(
     A single value in a list is refused unless there is a single unit, because it would
     be broadcast without a word. `each` is the word for a unit in that error.
     """
-    array = own_array(value, dtype)
+    array = known_array(value, dtype)
     if array.shape not in ((), (units,)):
         raise ValueError(
             f"{owner}: {name} needs a scalar or one value per {each}, shape ({units},), "
             f"got shape {array.shape}."
         )
-    if not isinstance(array, Tracer) and not jnp.isfinite(array).all():
+    if not isinstance(array, Tracer) and not np.isfinite(np.asarray(array, np.float64)).all():
         raise ValueError(f"{owner}: {name} needs finite numbers, got {value!r}.")
     return array
 
@@ -58,11 +59,11 @@ def positive(owner: str, name: str, values: Float[Array, "..."]) -> Float[Array,
         ValueError: another value.
         RuntimeError: another value, of an array that is traced.
     """
-    wrong = ~((values > 0) & jnp.isfinite(values)).all()
     sentence = f"{owner}: {name} needs to be above 0 and finite"
-    if isinstance(wrong, Tracer):
-        return unless(values, wrong, f"{sentence}.")
-    if wrong:
+    if isinstance(values, Tracer):
+        return unless(values, ~((values > 0) & jnp.isfinite(values)).all(), f"{sentence}.")
+    known = np.asarray(values, np.float64)  # by NumPy: inside a trace JAX would trace it
+    if not ((known > 0) & np.isfinite(known)).all():
         raise ValueError(f"{sentence}, got {values}.")
     return values
 
@@ -82,10 +83,9 @@ def known_reduction(owner: str, reduction: Reduction) -> Reduction:
     return reduction
 
 
-def signs_only(owner: str, y: Array) -> Array:
-    """`y`, with an error at run time if a value is neither -1 nor +1."""
-    return unless(
-        y,
+def no_signs(owner: str, y: Array) -> Fault:
+    """A flag that is up if a value is neither -1 nor +1, and its sentence."""
+    return (
         ~(jnp.abs(y) == 1).all(),
         f"{owner}: labels need to be -1 or +1, but others came; "
         "turn 0 / 1 into -1 / +1 by 2 * y - 1, and class numbers by bionet.datasets.one_vs_all.",

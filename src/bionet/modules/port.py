@@ -16,6 +16,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
+from bionet._core.checks import Faults
 from bionet.modules.interfaces import AbstractAdapter, reversed_sign
 from bionet.modules.shapes import check_buffer
 
@@ -138,14 +139,11 @@ class Port(AbstractAdapter):
         gradient = self.inner.backward(_part(self.hears, x), *targets, gate)
         return {"inner": reversed_sign(gradient)}
 
-    def admit_target(self, y: Array) -> Array:
-        """The labels, of which `inner` admits its part."""
+    def target_faults(self, y: Array) -> Faults:
+        """The faults that `inner` finds with its part of the labels."""
         if self.inner is None:
-            return y
-        if self.drives is None:
-            return self.inner.admit_target(y)
-        admitted = self.inner.admit_target(self.drives.of(y)).reshape(y.shape[0], -1)
-        return y.at[:, self.drives.start : self.drives.stop].set(admitted)
+            return ()
+        return self.inner.target_faults(_part(self.drives, y))
 
 
 def _part(span: Span | None, buffer: Array) -> Array:

@@ -14,10 +14,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, DTypeLike, Float, PRNGKeyArray
 
+from bionet._core.checks import Faults
 from bionet._core.products import Operands, known_operands, product
 from bionet.modules.activations import hard_sign, sum_messages
 from bionet.modules.interfaces import AbstractLayer
-from bionet.modules.parameters import gaussian, known_reduction, per_unit, signs_only, width
+from bionet.modules.parameters import gaussian, known_reduction, no_signs, per_unit, width
 from bionet.rules.perceptron import Reduction, margin_perceptron
 
 
@@ -121,9 +122,9 @@ class RecurrentDiscrete(AbstractLayer):
         )
         return {"J": jnp.where(_off_diagonal(added.shape[-1]), added, jnp.zeros_like(added))}
 
-    def admit_target(self, y: Array) -> Array:
-        """Labels in {-1, +1}; anything else is an error at run time."""
-        return signs_only("RecurrentDiscrete", y)
+    def target_faults(self, y: Array) -> Faults:
+        """Labels need to be in {-1, +1}."""
+        return (no_signs("RecurrentDiscrete", y),)
 
 
 def _off_diagonal(n: int) -> Bool[Array, "n n"]:

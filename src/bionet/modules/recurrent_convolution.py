@@ -17,10 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, DTypeLike, Float, PRNGKeyArray
 
+from bionet._core.checks import Faults
 from bionet.modules.activations import hard_sign, sum_messages
 from bionet.modules.convolution import convolve, drawn_kernel
 from bionet.modules.interfaces import AbstractLayer
-from bionet.modules.parameters import known_reduction, per_unit, signs_only
+from bionet.modules.parameters import known_reduction, no_signs, per_unit
 from bionet.modules.shapes import Pair, check_buffer, image_shape, pair
 from bionet.rules.perceptron import Reduction
 from bionet.rules.weight_sharing import shared_perceptron
@@ -131,9 +132,9 @@ class RecurrentDiscrete2D(AbstractLayer):
         )
         return {"J": jnp.where(_between_units(added), added, jnp.zeros_like(added))}
 
-    def admit_target(self, y: Array) -> Array:
-        """Labels in {-1, +1}; anything else is an error at run time."""
-        return signs_only("RecurrentDiscrete2D", y)
+    def target_faults(self, y: Array) -> Faults:
+        """Labels need to be in {-1, +1}."""
+        return (no_signs("RecurrentDiscrete2D", y),)
 
     def _send(self, x: Array, J: Array) -> Array:
         check_buffer("RecurrentDiscrete2D", "x", x, self.sender_shape)

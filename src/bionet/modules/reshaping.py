@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
+from bionet._core.checks import Faults
 from bionet.modules.interfaces import AbstractAdapter
 from bionet.modules.parameters import width
 from bionet.modules.shapes import check_buffer
@@ -87,9 +88,9 @@ class Reshaped(AbstractAdapter):
         leaves = lambda inner: [getattr(inner, name) for name in added]  # noqa: E731
         return {"inner": eqx.tree_at(leaves, zeros, list(added.values()))}
 
-    def admit_target(self, y: Array) -> Array:
-        """The labels that `inner` admits."""
-        return self.inner.admit_target(self._received("y", y)).reshape(y.shape)
+    def target_faults(self, y: Array) -> Faults:
+        """The faults that `inner` finds with the labels in its own shape."""
+        return self.inner.target_faults(self._received("y", y))
 
     def _sent(self, x: Array) -> Array:
         return _unfold("x", x, self.sender_shape, self.inner.sender_shape)

@@ -13,10 +13,10 @@ import equinox as eqx
 from jax import numpy as jnp
 from jaxtyping import Array, ArrayLike, DTypeLike, Float, PRNGKeyArray
 
-from bionet._core.checks import unless
+from bionet._core.checks import Faults
 from bionet._core.products import Operands, known_operands, product
 from bionet.modules.interfaces import AbstractAdapter
-from bionet.modules.parameters import gaussian, known_reduction, per_unit, signs_only, width
+from bionet.modules.parameters import gaussian, known_reduction, no_signs, per_unit, width
 from bionet.rules.perceptron import Reduction
 from bionet.rules.softmax import softmax_delta
 
@@ -107,12 +107,11 @@ class SoftmaxReadout(AbstractAdapter):
         )
         return {"W": added}
 
-    def admit_target(self, y: Array) -> Array:
-        """Labels in {-1, +1} with one +1 per sample; anything else is an error at run time."""
-        signs = signs_only("SoftmaxReadout", y)
-        return unless(
-            signs,
-            ~((signs > 0).sum(axis=-1) == 1).all(),
+    def target_faults(self, y: Array) -> Faults:
+        """Labels need to be in {-1, +1}, with one +1 per sample."""
+        several = (
+            ~((y > 0).sum(axis=-1) == 1).all(),
             "SoftmaxReadout: each sample needs exactly one label of +1, its class, but another "
             "number came; make labels from class numbers by bionet.datasets.one_vs_all.",
         )
+        return no_signs("SoftmaxReadout", y), several

@@ -25,11 +25,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, DTypeLike, Float, Int, PRNGKeyArray
 
+from bionet._core.checks import Faults
 from bionet._core.gathers import gathered_product
 from bionet.modules.activations import hard_sign, sum_messages
 from bionet.modules.fan_in import draw_senders, fan_in_of, given_senders, without_self
 from bionet.modules.interfaces import AbstractAdapter, AbstractLayer
-from bionet.modules.parameters import gaussian, known_reduction, per_unit, signs_only, width
+from bionet.modules.parameters import gaussian, known_reduction, no_signs, per_unit, width
 from bionet.rules.perceptron import Reduction
 from bionet.rules.sparse_perceptron import sparse_margin_perceptron
 
@@ -143,9 +144,9 @@ class SparseFullyConnected(AbstractAdapter):
         )
         return {"W": added}
 
-    def admit_target(self, y: Array) -> Array:
-        """Labels in {-1, +1}; anything else is an error at run time."""
-        return signs_only("SparseFullyConnected", y)
+    def target_faults(self, y: Array) -> Faults:
+        """Labels need to be in {-1, +1}."""
+        return (no_signs("SparseFullyConnected", y),)
 
 
 @final
@@ -262,9 +263,9 @@ class SparseRecurrentDiscrete(AbstractLayer):
         )
         return {"J": added}
 
-    def admit_target(self, y: Array) -> Array:
-        """Labels in {-1, +1}; anything else is an error at run time."""
-        return signs_only("SparseRecurrentDiscrete", y)
+    def target_faults(self, y: Array) -> Faults:
+        """Labels need to be in {-1, +1}."""
+        return (no_signs("SparseRecurrentDiscrete", y),)
 
 
 def _dense(senders: int, indices: Array, values: Array) -> Float[Array, "senders units"]:

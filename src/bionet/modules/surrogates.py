@@ -23,6 +23,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, ArrayLike, DTypeLike, Float
 
+from bionet._core.leaves import known_array
 from bionet._core.names import unknown
 from bionet.modules.parameters import positive
 
@@ -126,7 +127,7 @@ class Surrogate(eqx.Module):
     ) -> None:
         if kind not in _KINDS:
             raise ValueError(f"Surrogate: {unknown('surrogate', kind, _KINDS)}")
-        value = jnp.asarray(_KINDS[kind][1] if slope is None else slope, dtype)
+        value = known_array(_KINDS[kind][1] if slope is None else slope, dtype)
         if value.shape != ():
             raise ValueError(f"Surrogate: slope needs to be one number, got shape {value.shape}.")
         self.kind, self.slope = kind, positive("Surrogate", "slope", value)

@@ -18,7 +18,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, DTypeLike, Float, PRNGKeyArray
 
-from bionet._core.checks import unless
+from bionet._core.checks import Faults
 from bionet.modules.activations import sum_messages
 from bionet.modules.interfaces import AbstractLayer
 from bionet.modules.parameters import gaussian, known_reduction, per_unit, positive, width
@@ -123,14 +123,14 @@ class RecurrentTanh(AbstractLayer):
         )
         return {"J": jnp.where(_off_diagonal(added.shape[-1]), added, jnp.zeros_like(added))}
 
-    def admit_target(self, y: Array) -> Array:
-        """Labels in [-1, +1]; anything else is an error at run time."""
-        return unless(
-            y,
+    def target_faults(self, y: Array) -> Faults:
+        """Labels need to be in [-1, +1]."""
+        fault = (
             ~(jnp.abs(y) <= 1).all(),
             "RecurrentTanh: labels need to lie in [-1, +1], where a tanh can reach, but others "
             "came; scale them first.",
         )
+        return (fault,)
 
 
 def _off_diagonal(n: int) -> Bool[Array, "n n"]:

@@ -120,8 +120,9 @@ class AbstractOrchestrator(eqx.Module):
             known: messages that need not be computed again, see `clamped_messages`.
             targets: the state whose buffers are the targets, if it is another one: what the
                 network did in another phase.
-            check: whether a local field that is NaN or infinite is an error. `fit` looks at
-                the weights after each epoch instead, and then names the step.
+            check: whether labels that the rules can't learn, and a local field that is NaN or
+                infinite, are errors. A check of traced values is a call back to the host; `fit`
+                looks at the labels once, before it trains, and at the weights after each epoch.
 
         Returns:
             An orchestrator of the same structure whose leaves are pseudo-gradients; its
@@ -148,7 +149,9 @@ class AbstractOrchestrator(eqx.Module):
 
         def learned(module: AbstractModule, edge: Edge) -> AbstractModule:
             i, j = edge
-            target = module.admit_target(wanted[i]) if i == self.lmap.last else wanted[i]
+            target = wanted[i]
+            if check and i == self.lmap.last:
+                target = module.admit_target(target)
             return module.backward(state[j], target, fields[i], gate)
 
         return eqx.tree_at(lambda o: o.lmap, self, self.lmap.map_edges(pseudo_gradient))

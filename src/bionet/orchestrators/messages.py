@@ -138,11 +138,14 @@ def finite_field(field: Array, row: int) -> Array:
 
     The sign of such a field is a finite state, which hides what is wrong with the weights.
     """
-    return unless(
-        field,
-        ~jnp.isfinite(field).all(),
+    return unless(field, ~jnp.isfinite(field).all(), not_finite_field(row))
+
+
+def not_finite_field(row: int) -> str:
+    """The sentence for a local field that is NaN or infinite."""
+    return (
         f"The local field of row {row} is NaN or infinite: its weights, or a buffer that it "
-        "listens to, are. Lower the learning rate, or look at what was put into the state.",
+        "listens to, are. Lower the learning rate, or look at what was put into the state."
     )
 
 

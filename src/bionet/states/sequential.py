@@ -75,6 +75,20 @@ class SequentialState(AbstractState):
             TypeError: values that are no real numbers.
             RuntimeError: NaN or infinity in `x` or `y` (also under jit).
         """
+        placed = self.place(x, y)
+        output = placed.readout if y is None else _finite("y", placed.readout)
+        return self._with((_finite("x", placed[0]), *placed.buffers[1:-1], output))
+
+    def place(self, x: ArrayLike, y: ArrayLike | None = None) -> Self:
+        """As `init`, without a look at the values: for programs whose data have been checked.
+
+        A check of values that are traced would be a call back to the host, and a program with
+        one is compiled anew in every process.
+
+        Raises:
+            ValueError: as `init`.
+            TypeError: as `init`.
+        """
         x = self._admit("x", x, 0)
         batch = x.shape[0]
         last = len(self) - 1
@@ -120,7 +134,7 @@ class SequentialState(AbstractState):
         return eqx.tree_at(lambda state: state.buffers, self, buffers)
 
     def _admit(self, name: str, value: ArrayLike, index: int) -> Array:
-        """Casts `value` once, and refuses what no network can take."""
+        """Casts `value` once, and refuses what no buffer can hold."""
         dtype = value.dtype if isinstance(value, jax.Array) else np.asarray(value).dtype
         if not any(jnp.issubdtype(dtype, kind) for kind in (jnp.floating, jnp.integer, jnp.bool_)):
             raise TypeError(f"state.init: {name} needs real numbers, got dtype {dtype}.")
@@ -132,12 +146,16 @@ class SequentialState(AbstractState):
             )
         if array.shape[0] == 0:
             raise ValueError(f"state.init: {name} is a batch of size 0; give one sample or more.")
-        array = array.astype(self.dtype)
-        return unless(
-            array,
-            ~jnp.isfinite(array).all(),
-            f"state.init: {name} holds NaN or infinity; clean the data before it enters a network.",
-        )
+        return array.astype(self.dtype)
+
+
+def _finite(name: str, array: Array) -> Array:
+    return unless(array, ~jnp.isfinite(array).all(), not_finite(name))
+
+
+def not_finite(name: str) -> str:
+    """The sentence for an input "x" or labels "y" that hold NaN or infinity."""
+    return f"state.init: {name} holds NaN or infinity; clean the data before it enters a network."
 
 
 def _as_shape(index: int, size: int | Sequence[int]) -> tuple[int, ...]:

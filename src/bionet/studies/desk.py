@@ -14,8 +14,9 @@ import os
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
+
+from bionet._core.compile_cache import cache_settings
 
 if TYPE_CHECKING:
     from bionet.studies.trial import Trial
@@ -147,10 +148,5 @@ def environment() -> dict[str, str]:
     What one of them compiles the others read from the disk. Memory of an accelerator is taken as
     it is needed, since several workers may use one.
     """
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    chosen = {
-        "JAX_COMPILATION_CACHE_DIR": str(home / "bionet" / "compiled"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-    }
-    return {name: os.environ.get(name, value) for name, value in chosen.items()}
+    preallocate = "XLA_PYTHON_CLIENT_PREALLOCATE"
+    return {**cache_settings(), preallocate: os.environ.get(preallocate, "false")}

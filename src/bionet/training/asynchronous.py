@@ -195,7 +195,9 @@ class AsyncTwoPhase(AbstractLocalMethod):
             and the share of units that the label has moved between the phases.
         """
         nodes, run = self.network, self.graph.rollout
-        state = nodes.init(self.graph, *batch, rng=key, lmap=network.lmap, randomize_eps=True)
+        state = nodes.init(
+            self.graph, *batch, rng=key, lmap=network.lmap, randomize_eps=True, check=False
+        )
         state = run(nodes.phase(state, feedback=True), self.clamped)
         labelled = nodes.buffers(state)
         state = run(nodes.phase(state, feedback=False), self.free)
@@ -231,7 +233,8 @@ class AsyncReadout(eqx.Module):
         self, model: AbstractOrchestrator, x: Float[Array, "n ..."], key: PRNGKeyArray
     ) -> Float[Array, "n ..."]:
         """The last row's answer after the last step: a score per class."""
-        state = self.network.init(self.graph, x, rng=key, lmap=model.lmap, randomize_eps=True)
+        start = {"rng": key, "lmap": model.lmap, "randomize_eps": True}
+        state = self.network.init(self.graph, x, **start, check=False)
         state = self.graph.rollout(self.network.phase(state, feedback=False), self.steps)
         return self.network.answer(state)
 

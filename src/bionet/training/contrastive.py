@@ -179,7 +179,7 @@ class Contrastive(AbstractLocalMethod):
         self, network: AbstractOrchestrator, batch: tuple[Array, ...], key: PRNGKeyArray
     ) -> tuple[SequentialState, SequentialState, dict[str, Array]]:
         keys = jax.random.split(key, 3)
-        labelled = self.state.init(*batch)
+        labelled = self.state.place(*batch)
         known = clamped_messages(network.lmap, labelled)
         free, in_free = settle(
             network,

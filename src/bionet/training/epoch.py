@@ -19,6 +19,7 @@ from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
 
 from bionet._core.leaves import as_leaf, as_numbers
 from bionet.training.batches import AbstractBatches
+from bionet.training.data_checks import FLAG, held_arrays, is_faulty
 from bionet.training.health import finite_leaves
 from bionet.training.method import AbstractMethod, TrainState
 
@@ -30,7 +31,8 @@ def run_epoch(
 ) -> tuple[TrainState, dict[str, Array]]:
     """One epoch; the metrics come back with one entry per step.
 
-    The arrays of `train_state` are used up, the very array objects included.
+    The arrays of `train_state` are used up, the very array objects included. Of batches that are
+    made and not held, the metrics say by `data_checks.FLAG` which ones nothing can learn from.
     """
     return _run_in_place((method, batches, key), train_state)
 
@@ -62,17 +64,26 @@ def _scan_steps(
 ) -> tuple[TrainState, Any]:
     plan_key, steps_key = jax.random.split(key)
     plan = batches.plan(plan_key)
+    watched = held_arrays(batches) is None
     # Optimisers hold functions beside arrays, which a scan does not carry.
     arrays, static = eqx.partition(train_state, eqx.is_array)
 
     def step(carry: PyTree, index: Array) -> tuple[PyTree, Any]:
         state = eqx.combine(carry, static)
         batch = batches.batch(plan, index)
+        flag = {FLAG: is_faulty(method, state.model, batch)} if watched else {}
         state, metrics = method.step(state, batch, jax.random.fold_in(steps_key, index))
+        metrics = {**metrics, **flag}
         return eqx.filter(state, eqx.is_array), seen(state, metrics)
 
     arrays, told = jax.lax.scan(step, arrays, jnp.arange(batches.num_batches))
     return eqx.combine(arrays, static), told
+
+
+def draw_batch(batches: AbstractBatches, key: PRNGKeyArray, index: int) -> tuple[Array, ...]:
+    """The batch of a step of the epoch that `run_epoch` runs with this key."""
+    plan_key, _ = jax.random.split(key)
+    return batches.batch(batches.plan(plan_key), jnp.asarray(index))
 
 
 def host_copy(train_state: TrainState) -> list[np.ndarray]:

@@ -226,7 +226,7 @@ class ErrorPhase(AbstractLocalMethod):
         """
         x, y = batch
         settling, learning_key = jax.random.split(key)
-        labels = self.state.init(x, y).readout
+        labels = self.state.place(x, y).readout
         reached, metrics = self._phases(network, x, labels, settling)
         return _learned(network, reached, labels, learning_key), metrics
 
@@ -234,7 +234,7 @@ class ErrorPhase(AbstractLocalMethod):
         self, network: AbstractOrchestrator, x: Array, labels: Array, key: PRNGKeyArray
     ) -> tuple[_Reached, dict[str, Array]]:
         keys = jax.random.split(key, 4)
-        state, last = self.state.init(x), network.lmap.last
+        state, last = self.state.place(x), network.lmap.last
         known = clamped_messages(network.lmap, state, "forward")
         state, warmup = self._settled(network, state, self.warmup, "free", known, keys[0])
         before, _ = network.predict(state, keys[1], check=False)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
+from bionet.orchestrators.interface import AbstractOrchestrator
+from bionet.orchestrators.messages import not_finite_field
 from bionet.training.batches import Examples
 from bionet.training.problem import Predict, Problem, Score
 
@@ -19,10 +23,25 @@ def evaluate(
     """Loss and metric of `model` on `examples`, under the names "loss" and `metric_name`.
 
     Every example counts once and equally, the last incomplete chunk included.
+
+    Raises:
+        RuntimeError: a network of a layer map whose scores are NaN or infinite.
     """
     scores = (problem.loss, problem.metric)
     loss, metric = _evaluate(problem.predict, scores, model, examples, key)
+    if isinstance(model, AbstractOrchestrator) and not math.isfinite(float(loss)):
+        _check_scores(problem.predict, model, examples, key)
     return {"loss": float(loss), problem.metric_name: float(metric)}
+
+
+def _check_scores(
+    predict: Predict, model: AbstractOrchestrator, examples: Examples, key: PRNGKeyArray
+) -> None:
+    """Fails where it is the network, and not the loss, that gave no numbers."""
+    finite = lambda outputs, y: jnp.isfinite(outputs).all().astype(float)  # noqa: E731
+    (share,) = _evaluate(predict, (finite,), model, examples, key)
+    if share < 1:
+        raise RuntimeError(not_finite_field(model.lmap.last))
 
 
 @eqx.filter_jit

@@ -20,7 +20,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray, PyTree
 
-from bionet.training.epoch import flags_per_step, host_copy, on_device, run_epoch
+from bionet.training.data_checks import FLAG, check_batch, check_data
+from bionet.training.epoch import draw_batch, flags_per_step, host_copy, on_device, run_epoch
 from bionet.training.evaluate import evaluate
 from bionet.training.guards import check_first_batch
 from bionet.training.health import finite_leaves, non_finite, nothing_evaluated
@@ -140,6 +141,7 @@ def fit(
     train_state, history, kept, notes = _start(problem, method, key, checkpoint, resume, epochs)
     if len(history) < epochs:
         check_first_batch(problem, method, train_state, _key(key, "epoch", 0))
+        check_data(problem, method)
         _check_names(problem, method, train_state, key)
     stopped = "epochs"
     with epoch_progress(epochs, len(history), progress, problem.metric_name) as show:
@@ -235,6 +237,10 @@ def _train_epoch(
     epoch_key = _key(key, "epoch", epoch)
     copied = host_copy(before)
     after, metrics = run_epoch(method, before, problem.train, epoch_key)
+    flags = metrics.pop(FLAG, None)
+    if flags is not None and flags.any():
+        faulty = draw_batch(problem.train, epoch_key, int(flags.argmax()))
+        check_batch(method, after.model, faulty)
     row: Row = {"epoch": epoch} | {name: float(value.mean()) for name, value in metrics.items()}
     if 0 < row.get("evaluations", 0) <= row.get("failed", 0):
         raise nothing_evaluated(epoch, _remaining(kept))

@@ -150,7 +150,7 @@ class FrozenHidden(AbstractMethod):
         x, y = batch
         network = train_state.model
         state, result = settle(
-            network, self.state.init(x), rng=key, max_steps=self.steps, phase="free"
+            network, self.state.place(x), rng=key, max_steps=self.steps, phase="free"
         )
         seen = jnp.concatenate([state[j] for _, j in _readout_edges(network)], axis=-1)
         squares, products = train_state.memory

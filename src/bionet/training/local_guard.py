@@ -78,12 +78,9 @@ def check_labels(network: AbstractOrchestrator, labels: Array) -> None:
     """
     last = network.lmap.last
     for module in (module for edge, module in network.lmap.edge_items() if edge[0] == last):
-        try:
-            module.admit_target(labels)
-        except RuntimeError as error:
-            told = str(error)  # the module's sentence, between what Equinox has to say
-            sentence = told.partition("EquinoxRuntimeError: ")[2].partition("\n")[0]
-            raise ValueError(sentence or told) from None
+        for failed, sentence in module.target_faults(labels):
+            if failed:
+                raise ValueError(sentence)
 
 
 @eqx.filter_jit

@@ -31,10 +31,13 @@ class FreeReadout(eqx.Module):
     def __call__(
         self, model: AbstractOrchestrator, x: Float[Array, "n ..."], key: PRNGKeyArray
     ) -> Float[Array, "n ..."]:
-        """The output buffer after the free phase: a score per class."""
-        state = self.state.init(x)
+        """The output buffer after the free phase: a score per class.
+
+        Values are not checked here, nor under a `jit` of your own; `fit` and `evaluate` do.
+        """
+        state = self.state.place(x)
         state, _ = settle(model, state, rng=key, max_steps=self.steps, phase="free")
-        state, _ = model.predict(state, key)
+        state, _ = model.predict(state, key, check=False)
         return state.readout
 
 

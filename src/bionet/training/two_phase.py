@@ -199,7 +199,7 @@ class TwoPhase(AbstractLocalMethod):
             in how many steps.
         """
         settling, learning_key = jax.random.split(key)
-        labelled = self.state.init(*batch)
+        labelled = self.state.place(*batch)
         start = self._coded(labelled)
         known = clamped_messages(network.lmap, start)
         state, metrics = self._settle(network, start, known, settling)

@@ -15,6 +15,7 @@ from bionet.modules.fully_connected import FrozenFullyConnected
 from bionet.modules.softmax import SoftmaxReadout
 from bionet.orchestrators.sequential import SequentialOrchestrator
 from bionet.rules import cross_entropy
+from bionet.training.data_checks import check_batch
 from bionet.training.error_phase import ErrorPhase
 from bionet.training.fit import fit
 from bionet.training.readout import FreeReadout, readout_cross_entropy
@@ -280,6 +281,4 @@ class TestRefusals:
     def test_labels_that_the_readout_can_not_learn(self, one_hidden, network, batch, says):
         method = method_for(one_hidden)
         with says(RuntimeError, "SoftmaxReadout: each sample needs exactly one label of +1"):
-            jax.block_until_ready(
-                method.step(method.init(network, KEY), (batch[0], -batch[1]), KEY)[0].step
-            )
+            check_batch(method, network, (batch[0], -batch[1]))
