@@ -23,6 +23,7 @@ COMMANDS = {
     "list": ("bionet.cli.listing", "the recipes of the zoo, filtered by tags or by name"),
     "matrix": ("bionet.cli.matrix", "which recipes there are, method by application or other tags"),
     "show": ("bionet.cli.show", "all about one recipe: fields, papers, how to run it"),
+    "methods": ("bionet.cli.methods", "the training methods, what they need and what can be set"),
     "demo": ("bionet.cli.demo", "a network that learns in seconds, with a curve and a number"),
     "run": ("bionet.cli.run", "train a recipe on data and keep everything in a directory"),
     "resume": ("bionet.cli.resume", "go on with a run that was stopped"),
@@ -105,6 +106,31 @@ def place(word: str) -> str:
         return str(own_path(word)) if word.startswith("~") else word
     except ValueError as error:
         raise UsageError(str(error)) from None  # argparse has a sentence of its own for the other
+
+
+def add_plugin(parser: argparse.ArgumentParser) -> None:
+    """The option `--plugin`, for commands that take methods by their words."""
+    parser.add_argument(
+        "--plugin", action="append", default=[], metavar="FILE.py", type=place,
+        help="a Python file that registers methods of your own; may be given many times",
+    )  # fmt: skip
+
+
+def load_plugins(paths: Sequence[str]) -> list[dict[str, str]]:
+    """Runs method files, and describes them as a run keeps them.
+
+    Raises:
+        UsageError: a file is not there, can't be run, or registers nothing.
+    """
+    if not paths:
+        return []
+    from bionet.training.plugins import load_plugin
+
+    try:
+        loaded = [load_plugin(path) for path in paths]
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return [{"path": each.name, "sha256": each.sha256, "text": each.text} for each in loaded]
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:

@@ -23,6 +23,7 @@ FIELDS: Final[dict[str, tuple[type, ...]]] = {
     "versions": (dict,),
     "method": (str, type(None)),
     "options": (dict,),
+    "plugins": (list,),
 }
 """What a plan holds, and of which type."""
 
@@ -40,6 +41,7 @@ class Plan:
         versions: the packages that it began with.
         method: the method that trains it, if it is not the recipe's own.
         options: every option of that method.
+        plugins: path, sha256 and text of the method files that it needs.
     """
 
     recipe: str
@@ -50,6 +52,7 @@ class Plan:
     versions: dict[str, str] = field(default_factory=dict)
     method: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    plugins: list[dict[str, str]] = field(default_factory=list)
 
     def __str__(self) -> str:
         by = "" if self.method is None else f" by {self.method}"
@@ -75,7 +78,7 @@ def read_plan(file: Path) -> Plan:
         raise UsageError(f"'{file}' was not written by `bionet run`. {ANEW}")
     if read.pop("format", None) != FORMAT:
         raise UsageError(f"'{file}' was written by another version of bionet. {ANEW}")
-    return _checked(file, {"method": None, "options": {}} | read)
+    return _checked(file, {"method": None, "options": {}, "plugins": []} | read)
 
 
 def _checked(file: Path, read: dict[str, Any]) -> Plan:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from bionet import zoo
 from bionet._core.files import own_path
+from bionet._core.origins import text_hash
 from bionet.cli.errors import StoppedError, UsageError
-from bionet.cli.parser import whole_number
+from bionet.cli.parser import add_plugin, load_plugins, whole_number
 from bionet.cli.plan import Plan, installed_versions
 from bionet.cli.platforms import check_platforms
 from bionet.cli.run import train
@@ -26,12 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--epochs", type=whole_number("--epochs", 1), metavar="N", help="how many in all, not more"
     )
+    add_plugin(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command and returns the exit code."""
     home = RunDirectory(own_path(options.dir))
-    home.read_plan()  # Where there is no run, no lock is made either.
+    plan = home.read_plan()  # Where there is no run, no lock is made either.
+    _load_plugins(home, plan, load_plugins(options.plugin))
     with home.lock():
         home.settle()
         if home.finished and not home.longer.planned:
@@ -92,6 +95,35 @@ def _check_more(home: RunDirectory, done: int, epochs: int) -> None:
             f"The run in '{home.path}' has already done {done} epochs; --epochs counts them "
             f"all, so give more than {done}."
         )
+
+
+def _load_plugins(home: RunDirectory, plan: Plan, given: list[dict[str, str]]) -> None:
+    """Runs the method files that the run has kept.
+
+    Raises:
+        UsageError: a file that was named is another one, or what was kept has been changed.
+    """
+    kept = {plugin.get("sha256"): plugin for plugin in plan.plugins}
+    for plugin in given:
+        if plugin["sha256"] not in kept:
+            known = ", ".join(f"'{each.get('path')}'" for each in kept.values()) or "none"
+            raise UsageError(
+                f"The plug-in '{plugin['path']}' is not that of the run in '{home.path}', which "
+                f"began with {known} as it was then. Leave --plugin out: the run has kept its own."
+            )
+    for sha256, plugin in kept.items():
+        text = plugin.get("text", "")
+        if text_hash(text) != sha256:
+            raise UsageError(
+                f"The plug-in '{plugin.get('path')}' in '{home.path / 'config.json'}' is not the "
+                "one that the run began with: its sha256 differs."
+            )
+        from bionet.training.plugins import run_plugin
+
+        try:
+            run_plugin(text, plugin.get("path", "plugin.py"))
+        except ValueError as error:
+            raise UsageError(str(error)) from error
 
 
 def _recipe(directory: RunDirectory, plan: Plan) -> Recipe[Any]:

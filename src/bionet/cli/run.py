@@ -11,7 +11,7 @@ from bionet._core.compile_cache import switch_on_cache
 from bionet._core.tables import print_table
 from bionet.cli.claim import claim
 from bionet.cli.errors import StoppedError, UsageError
-from bionet.cli.parser import add_seed, whole_number
+from bionet.cli.parser import add_plugin, add_seed, load_plugins, whole_number
 from bionet.cli.plan import Plan, installed_versions
 from bionet.cli.platforms import check_platforms
 from bionet.cli.run_directory import RunDirectory
@@ -36,12 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--option", action="append", default=[], metavar="OPTION=VALUE", dest="options",
         help="set an option of that method; may be given many times",
     )  # fmt: skip
+    add_plugin(parser)
     parser.add_argument("--epochs", type=whole_number("--epochs", 1), metavar="N", help="how long")
     parser.add_argument("--out", metavar="DIR", help="where (the next free runs/ID-DATA-seedN)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command and returns the exit code."""
+    plugins = load_plugins(options.plugin)
     spec = zoo.REGISTRY[options.id]
     recipe = spec.load().on(options.data)
     recipe = recipe.replace(**read_settings(recipe.config, options.settings, f"recipe {spec.id!r}"))
@@ -59,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
         versions=installed_versions(),
         method=options.method,
         options=chosen,
+        plugins=plugins,
     )
     with claim(options.out, plan) as directory:
         return train(recipe, plan, directory)

@@ -23,10 +23,10 @@ ACTIONS = {
     "compare": "hold the results of several studies, or of two runs, side by side",
 }
 TAKES = {
-    "run": ("engine", "jobs", "address", "tune"),
-    "status": ("tune", "json"),
-    "report": ("tune", "threshold"),
-    "compare": ("out",),
+    "run": ("engine", "jobs", "address", "tune", "plugin"),
+    "status": ("tune", "json", "plugin"),
+    "report": ("tune", "threshold", "plugin"),
+    "compare": ("out", "plugin"),
 }
 """The options of each action."""
 
@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tune", type=whole_number("--tune", 1), metavar="N",
         help="run, status, report: tuning trials per arm, instead of the study's number",
     )  # fmt: skip
+    add_plugin(parser)
     parser.add_argument("--json", action="store_true", help="status: print JSON")
     parser.add_argument(
         "--threshold", type=_level, action="append", metavar="VALUE",
@@ -65,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the command and returns the exit code."""
     _refuse_strangers(options)
+    load_plugins(options.plugin)
     if options.action == "compare":
         _keep_to_cpu()
         print(import_module("bionet.studies.compare").compare(options.paths, options.out))
@@ -101,7 +103,7 @@ def _refuse_strangers(options: argparse.Namespace) -> None:
     """Options that another action takes."""
     takes = TAKES[options.action]
     for name in dict.fromkeys(each for names in TAKES.values() for each in names):
-        if getattr(options, name) not in (None, False) and name not in takes:
+        if getattr(options, name) not in (None, False, []) and name not in takes:
             raise UsageError(f"`bionet study {options.action}` has no option '--{name}'.")
 
 

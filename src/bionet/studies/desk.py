@@ -35,12 +35,14 @@ class Opening:
         text: the source of the study file; empty for a study without one.
         name: where that file was, for the messages.
         work: what to do with a trial, as "module:attribute".
+        plugins: name and text of the method files that the study needs.
         platforms: what JAX_PLATFORMS is to say there; None leaves it as it is here.
     """
 
     text: str = ""
     name: str = ""
     work: str = MEASURE
+    plugins: tuple[tuple[str, str], ...] = ()
     platforms: str | None = None
 
     def environment(self, cores: int) -> dict[str, str]:
@@ -100,6 +102,10 @@ class Desk:
 
 def opened(opening: Opening) -> Callable[[Trial], dict[str, Any]]:
     """Runs the study file, and returns what is done with a trial."""
+    for name, text in opening.plugins:
+        from bionet.training.plugins import run_plugin
+
+        run_plugin(text, name)
     if opening.text:
         from bionet.studies.loading import declared
 

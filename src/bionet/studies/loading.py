@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from bionet._core.origins import running, text_hash
 from bionet.studies.protocol import Study
 
 FILE = "study.py"
@@ -80,7 +81,8 @@ def declared(text: str, name: str) -> Study:
     module.__file__ = name
     sys.modules[module.__name__] = module  # dataclasses and pickle look for their own module
     try:
-        exec(compile(text, name, "exec"), vars(module))
+        with running(text_hash(text)):
+            exec(compile(text, name, "exec"), vars(module))
     except (Exception, SystemExit) as error:  # a file that exits declares nothing
         told = f"{type(error).__name__}: {error}".rstrip(": ")
         raise ValueError(f"The study file '{name}' cannot be run: {told}") from error

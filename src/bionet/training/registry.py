@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar, final
 
 from bionet._core.names import unknown
+from bionet._core.origins import current_text
 from bionet.training.method import AbstractMethod, MethodSpec
 from bionet.training.values import check_values
 
@@ -54,6 +55,7 @@ class MethodRegistry(Mapping[str, type[Any]]):
     def __init__(self, places: Mapping[str, str], *, group: str | None = None) -> None:
         self._entries: dict[str, str | type[Any]] = dict(places)
         self._failures: dict[str, str] = {}
+        self._origins: dict[str, str] = {}
         self._group = group
 
     @property
@@ -98,14 +100,27 @@ class MethodRegistry(Mapping[str, type[Any]]):
         """
         self._read_entry_points()
         _check_class(method)
-        word = method.spec.name
+        word, origin = method.spec.name, current_text()
         known = self._entries.get(word)
-        if known is not None and known is not method and _place(known) != _place(method):
+        same = known is method or (known is not None and _place(known) == _place(method))
+        if known is not None and not (same and self._origins.get(word) == origin):
             raise ValueError(
                 f"register_method: the word {word!r} is that of {_place(known)} already, got "
                 f"{_place(method)}. Give the spec another name."
             )
         self._entries[word] = method
+        if origin is not None:
+            self._origins[word] = origin
+
+    def origin(self, word: str) -> str | None:
+        """The sha256 of the user's file that a word came from; None for an installed method."""
+        return self._origins.get(word)
+
+    def forget(self, words: Iterable[str]) -> None:
+        """Takes out the methods of a file that could not be run to its end."""
+        for word in words:
+            self._entries.pop(word, None)
+            self._origins.pop(word, None)
 
     def _read_entry_points(self) -> None:
         if self._group is None:
@@ -146,22 +161,42 @@ def register_method(method: M) -> M:
         from dataclasses import dataclass
         from typing import ClassVar
 
-        from bionet.training import MethodSpec, RandomSearch, register_method
+        import jax
+        import jax.numpy as jnp
+
+        from bionet import zoo
+        from bionet.training import AbstractMethod, MethodSpec, TrainState, register_method
 
 
         @dataclass(frozen=True)
         class Options:
-            sigma: float = 0.1  # standard deviation of the steps
+            share: float = 0.01  # of each weight that is lost per step
 
 
         @register_method
-        class Wander(RandomSearch):
-            spec: ClassVar[MethodSpec] = MethodSpec("wander", "zeroth-order", "Wide random steps.")
+        class Forget(AbstractMethod):
+            # Loses a share of every weight in each step.
+            spec: ClassVar[MethodSpec] = MethodSpec("forget", "control", "Lose the weights.")
             Options: ClassVar[type] = Options
+            share: float
 
             @classmethod
             def from_workload(cls, workload, config, options, steps):
-                return cls(workload.objective(config), sigma=options.sigma)
+                return cls(options.share)
+
+            def init(self, model, key):
+                return TrainState(model, None, jnp.zeros((), jnp.int32))
+
+            def step(self, train_state, batch, key):
+                kept = jax.tree.map(lambda leaf: (1 - self.share) * leaf, train_state.model)
+                told = {"kept": jnp.asarray(1 - self.share)}
+                return TrainState(kept, None, train_state.step + 1), told
+
+            def finish(self, train_state):
+                return train_state.model
+
+
+        print(zoo.get("language-es").with_method("forget", share=0.1).switched.name)
         ```
     """
     METHODS.register(method)

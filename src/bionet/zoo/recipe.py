@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar, final
 
+import equinox as eqx
 import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -31,6 +32,7 @@ from bionet.training.method import AbstractMethod
 from bionet.training.objective import Objective
 from bionet.training.problem import Problem
 from bionet.training.registry import METHODS, make_options
+from bionet.training.twin import unrolled
 from bionet.training.values import check_values
 from bionet.workloads.workload import Workload, check_revisions
 from bionet.zoo.fields import (
@@ -91,6 +93,7 @@ class Recipe(Generic[C]):
         revisions: revisions of its own for "control", "baselines" or "ablation", on top of those
             of the workload.
         switched: the method that `with_method` has put in place of the recipe's own.
+        instance: that method itself, where it was not named by its word.
         changes: the numbers that the user has replaced, by their flat names; they win.
 
     Raises:
@@ -110,6 +113,7 @@ class Recipe(Generic[C]):
     brief: Mapping[str, Any] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)
     switched: Choice | None = None
+    instance: AbstractMethod | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -195,6 +199,8 @@ class Recipe(Generic[C]):
         check_values(f"recipe {self.id!r}", changed.config)
         changed.network_config  # noqa: B018 - it checks its own numbers
         changed.own_choice()
+        if changed.instance is not None:
+            changed._check_objective(changed.instance)
         return changed
 
     def on(self, dataset: str | None) -> Recipe[C]:
@@ -216,7 +222,7 @@ class Recipe(Generic[C]):
             raise ValueError(f"Recipe {self.id!r} has no state: its network is no orchestrator.")
         return state
 
-    def with_method(self, name: str, **options: Any) -> Recipe[C]:
+    def with_method(self, method: str | AbstractMethod, **options: Any) -> Recipe[C]:
         """The same recipe, trained by another method.
 
         Model, data, seeds, loss and frozen control stay as they are. A network of signs has no
@@ -224,13 +230,14 @@ class Recipe(Generic[C]):
         method keeps its tuned options.
 
         Args:
-            name: one of `bionet.training.METHODS`.
-            **options: what that method lets one set.
+            method: a word of `bionet.training.METHODS`, or a method. A run that is to be written
+                down (by `bionet run`, in a study) needs a word: see `register_method`.
+            **options: what a method that is named lets one set.
 
         Raises:
-            ValueError: an unknown method or option, with the nearest, or a network or a loss
-                that lacks what the method needs, with the need: a slope, for one that descends
-                it.
+            ValueError: an unknown method or option, with the nearest; a network or a loss that
+                lacks what the method needs, with the need: a slope, for one that descends it; or
+                a method with another objective than the workload's.
 
         Example:
             ```python
@@ -240,17 +247,53 @@ class Recipe(Generic[C]):
             print(recipe.fit(epochs=2, progress=False).verdict())
             ```
         """
-        own = self.own_choice()
-        if name == own.name:
-            kept = {each.name: getattr(own.options, each.name) for each in _fields(own.options)}
-            options = {**kept, **options}
-        switched = self.switch(name, options)
-        method, key = switched.build_method(), jax.random.key(0)
-        train_state = method.init(self.build(), key)  # says what the model lacks
+        if isinstance(method, AbstractMethod):
+            switched = self._with_instance(method, options)
+        else:
+            own = self.own_choice()
+            if method == own.name:
+                kept = {each.name: getattr(own.options, each.name) for each in _fields(own.options)}
+                options = {**kept, **options}
+            switched = self.switch(method, options)
+        switched._try_method()
+        return switched
+
+    def _with_instance(self, method: AbstractMethod, options: Mapping[str, Any]) -> Recipe[C]:
+        """The recipe with a method that has been made already."""
+        if options:
+            raise ValueError(
+                f"with_method: options are for a method that is named, got {sorted(options)} with "
+                f"a {type(method).__name__}. Set them where it is made."
+            )
+        self._check_objective(method)
+        choice = Choice(method.spec.name, None)
+        return dataclasses.replace(self, switched=choice, instance=method)
+
+    def _check_objective(self, method: AbstractMethod) -> None:
+        """Refuses a method that trains another function than the workload's.
+
+        Raises:
+            ValueError: such a method.
+        """
+        theirs = getattr(getattr(method, "descent", method), "objective", None)
+        if theirs is None:
+            return  # it looks at no loss, or `fit` looks at what it computes
+        ours = self.objective
+        predicts = unrolled(theirs.predict), unrolled(ours.predict)
+        if not (_is_same(*predicts) and _is_same(theirs.loss, ours.loss)):
+            raise ValueError(
+                f"Recipe {self.id!r}: the objective of the {type(method).__name__} must be that of "
+                "the workload as it is set up, got another predictor or loss. Make the method from "
+                "`recipe.objective`, after the last `replace`."
+            )
+
+    def _try_method(self) -> None:
+        """Starts the method, which says what the model lacks, and lets it look at a batch."""
+        method, key = self.build_method(), jax.random.key(0)
+        train_state = method.init(self.build(), key)
         if isinstance(method, Guarded):
             batch = self.synthetic_batch(key)
             method.guard(train_state, batch, key, self.objective.predict)
-        return switched
 
     def switch(self, name: str, options: Mapping[str, Any]) -> Recipe[C]:
         """The same as `with_method`, without a look at the model and without tuned options.
@@ -258,7 +301,7 @@ class Recipe(Generic[C]):
         Raises:
             ValueError: an unknown method or option, with the nearest.
         """
-        return dataclasses.replace(self, switched=Choice.of(name, options))
+        return dataclasses.replace(self, switched=Choice.of(name, options), instance=None)
 
     def without(self) -> Recipe[C]:
         """The recipe's ablation: the same, without the part that it is about.
@@ -282,6 +325,8 @@ class Recipe(Generic[C]):
 
     def build_method(self) -> AbstractMethod:
         """The training method; the same object for the same numbers, so it compiles once."""
+        if self.instance is not None:
+            return self.instance
         chosen = self.own_choice() if self.switched is None else self.switched
         complete = getattr(chosen.options, "completed", None)
         if complete is not None:
@@ -291,7 +336,7 @@ class Recipe(Generic[C]):
 
     def build_own_method(self) -> AbstractMethod:
         """The method of the recipe itself, whichever is switched on."""
-        return dataclasses.replace(self, switched=None).build_method()
+        return dataclasses.replace(self, switched=None, instance=None).build_method()
 
     def own_choice(self) -> Choice:
         """The recipe's own method, with its tuned options."""
@@ -492,6 +537,11 @@ def _settings(config: Any) -> dict[str, Any]:
     """The fields of a config that a run has to keep; it may be made longer."""
     fields = (field.name for field in dataclasses.fields(config))
     return {name: getattr(config, name) for name in fields if name != "epochs"}
+
+
+def _is_same(left: Any, right: Any) -> bool:
+    """Returns whether two functions are one, or modules with the same numbers."""
+    return left is right or bool(eqx.tree_equal(left, right))
 
 
 def _fields(options: Any) -> tuple[dataclasses.Field, ...]:

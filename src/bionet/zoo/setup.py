@@ -74,6 +74,7 @@ class Setup:
             "options": {} if recipe.switched is None else written(recipe.switched.options),
             "overrides": dict(self.overrides),
             "config": recipe.written(),
+            **_origin(self.method),
             **({} if self.budget is None else {"budget": dict(self.budget)}),
             **({} if self.seed is None else {"seed": self.seed}),
         }
@@ -90,6 +91,14 @@ class Setup:
     def hash(self) -> str:
         """16 digits of the sha256 of its JSON."""
         return short_hash(self.to_dict())
+
+
+def _origin(method: str | None) -> dict[str, str]:
+    """The sha256 of the user's file that a method came from, if it came from one."""
+    from bionet.training.registry import METHODS
+
+    sha256 = None if method is None else METHODS.origin(method)
+    return {} if sha256 is None else {"plugin": sha256}
 
 
 def short_hash(value: Any) -> str:
