@@ -13,7 +13,7 @@ from typing import Any
 from bionet._core.names import unknown
 from bionet._core.tables import print_table
 from bionet.cli.errors import StoppedError, UsageError
-from bionet.cli.parser import place, whole_number
+from bionet.cli.parser import add_plugin, load_plugins, place, whole_number
 from bionet.cli.platforms import check_worker_platforms
 
 ACTIONS = {

@@ -230,3 +230,10 @@ class TestStudy:
         lines = read_results(tmp_path / "results.jsonl").lines
         told = {line["config"].get("plugin") for line in lines if line["arm"] == "drift"}
         assert told == {text_hash(path.read_text())}
+
+    def test_the_command_takes_it_for_every_action(self, command, plugin, tmp_path):
+        path = write_study(tmp_path)
+        assert command("study", "status", path)[0] == 2  # without it nobody knows the word
+        code, out, err = command("study", "status", path, "--plugin", plugin)
+        assert (code, err) == (0, "")
+        assert "drift" in out
