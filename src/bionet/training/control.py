@@ -16,7 +16,8 @@ from jaxtyping import PRNGKeyArray, PyTree
 
 from bionet.training.evaluate import evaluate
 from bionet.training.fit import fit
-from bionet.training.frozen import FrozenControl, FrozenHidden, FrozenOptions, frozen_control
+from bionet.training.frozen import FrozenHidden, FrozenOptions, frozen_control
+from bionet.training.frozen_control import FrozenControl
 from bionet.training.frozen_readout import (
     FrozenReadout,
     LinearReadout,

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Literal, final, get_args
+from typing import Any, ClassVar, final, get_args
 
 import equinox as eqx
 import jax
@@ -31,17 +31,20 @@ from bionet.orchestrators.nested import NestedNetwork
 from bionet.orchestrators.settle import settle
 from bionet.states.sequential import SequentialState
 from bionet.training.batches import AbstractBatches
-from bionet.training.evaluate import evaluate
-from bionet.training.fit import fit
-from bionet.training.health import comparable
+from bionet.training.frozen_control import (
+    FrozenControl,
+    Hidden,
+    choose_control,
+    gather_sums,
+    judge_control,
+    solve_control,
+    with_ridge,
+)
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.options import Pairs, as_pairs, later
 from bionet.training.problem import Problem
-from bionet.training.ridge import search_ridge, solve_ridge
-from bionet.training.softmax_readout import SoftmaxFit
+from bionet.training.ridge import solve_ridge
 from bionet.training.workload import WorkloadLike
-
-Hidden = Literal["dynamics", "feed-forward"]
 
 
 @dataclass(frozen=True)
@@ -165,32 +168,6 @@ class FrozenHidden(AbstractMethod):
         return _with_readout(train_state.model, weights)
 
 
-@final
-@dataclass(frozen=True)
-class FrozenControl:
-    """A network whose hidden layers stay at their random start, with the best readout.
-
-    Attributes:
-        model: with its readout.
-        hidden: how the hidden layers answer: "dynamics" or "feed-forward", the better of the
-            two for an orchestrator; "features" for a model with a linear readout, or
-            "feed-forward" where it can be had without recurrence and does better so; "trained"
-            where the readout was not solved but trained by the recipe's own method.
-        ridge: the penalty that validation chose; NaN for a readout that was trained.
-        validation: its loss and metric on the validation split.
-        test: the same on the test split; empty where there is none.
-        softmax: where targets are class numbers, the softmax readout on the same features that
-            the loss is of; the metric and the model are those of the ridge.
-    """
-
-    model: PyTree
-    hidden: Hidden | Literal["features", "trained"]
-    ridge: float
-    validation: dict[str, float]
-    test: dict[str, float]
-    softmax: SoftmaxFit | None = None
-
-
 def frozen_control(
     problem: Problem,
     state: SequentialState,
@@ -222,32 +199,16 @@ def frozen_control(
         raise ValueError("frozen_control: ridges needs one penalty at least to choose from.")
     if problem.validation is None:
         raise ValueError("frozen_control: needs a validation split to choose the ridge on.")
-    found: list[FrozenControl] = []
-    for hidden in get_args(Hidden):
-        method = FrozenHidden(state, steps=steps, hidden=hidden)
-        gathered = _gathered(problem, method, key)
-
-        def solve(ridge: float, method=method, gathered=gathered) -> PyTree:
-            ridge_array = jnp.asarray(ridge, jnp.float32)
-            return eqx.tree_at(lambda m: m.ridge, method, ridge_array).finish(gathered)
-
-        solved = search_ridge(problem, solve, key, ridges)
-        found.append(FrozenControl(solved.model, hidden, solved.ridge, solved.validation, {}))
-    best = max(found, key=lambda one: comparable(one.validation[problem.metric_name]))
+    methods = {kind: FrozenHidden(state, steps=steps, hidden=kind) for kind in get_args(Hidden)}
+    best = choose_control(
+        problem,
+        [solve_control(problem, each, hidden, key, ridges) for hidden, each in methods.items()],
+    )
     if refit is not None:
-        hidden: Hidden = "dynamics" if best.hidden == "dynamics" else "feed-forward"
-        method = FrozenHidden(state, steps=steps, hidden=hidden, ridge=best.ridge)
-        gathered = _gathered(replace(problem, train=refit), method, key)
-        best = replace(best, model=method.finish(gathered))
-    if problem.test is None:
-        return best
-    return replace(best, test=evaluate(problem, best.model, problem.test, key))
-
-
-def _gathered(problem: Problem, method: FrozenHidden, key: PRNGKeyArray) -> TrainState:
-    """The sums over every training batch, without a look at any other split."""
-    untested = replace(problem, validation=None, test=None)
-    return fit(untested, method, epochs=1, key=key, progress=False).train_state
+        method = with_ridge(methods[best.hidden], best.ridge)
+        sums = gather_sums(replace(problem, train=refit), method, key)
+        best = replace(best, model=method.finish(sums))
+    return judge_control(problem, best, key)
 
 
 def without_recurrence(model: AbstractOrchestrator) -> AbstractOrchestrator:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import ClassVar, Literal, NamedTuple, final
+from typing import ClassVar, NamedTuple, final
 
 import equinox as eqx
 import jax
@@ -19,12 +19,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from bionet.training.evaluate import evaluate
-from bionet.training.fit import fit
-from bionet.training.frozen import FrozenControl, Hidden
-from bionet.training.health import comparable
+from bionet.training.frozen_control import (
+    FrozenControl,
+    choose_control,
+    judge_control,
+    solve_control,
+)
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.problem import Problem
-from bionet.training.ridge import search_ridge, solve_ridge
+from bionet.training.ridge import solve_ridge
 from bionet.training.softmax_readout import fit_softmax
 
 
@@ -138,37 +141,16 @@ def frozen_readout_control(
             "frozen_readout_control: needs a validation split and one penalty at least to choose "
             "the ridge on."
         )
-    found = [_solve_hidden(problem, readout, "features", key, ridges)]
-    calm = None
+    method, calm = FrozenReadout(readout), None
+    controls = [solve_control(problem, method, "features", key, ridges)]
     if readout.without_recurrence is not None:
         calm = replace(problem, model=readout.without_recurrence(problem.model))
-        found.append(_solve_hidden(calm, readout, "feed-forward", key, ridges))
-    best = max(found, key=lambda one: comparable(one.validation[problem.metric_name]))
-    if problem.test is not None:
-        best = replace(best, test=evaluate(problem, best.model, problem.test, key))
+        controls.append(solve_control(calm, method, "feed-forward", key, ridges))
+    best = judge_control(problem, choose_control(problem, controls), key)
     if not jnp.issubdtype(problem.validation.y.dtype, jnp.integer):
         return best
     chosen = calm if calm is not None and best.hidden == "feed-forward" else problem
     return _with_softmax_loss(chosen, readout, best, key)
-
-
-def _solve_hidden(
-    problem: Problem,
-    readout: LinearReadout,
-    hidden: Hidden | Literal["features"],
-    key: PRNGKeyArray,
-    ridges: Sequence[float] | None,
-) -> FrozenControl:
-    """The best ridge readout on the features of one frozen model."""
-    method = FrozenReadout(readout)
-    untested = replace(problem, validation=None, test=None)
-    gathered = fit(untested, method, epochs=1, key=key, progress=False).train_state
-
-    def solve(ridge: float) -> PyTree:
-        return FrozenReadout(readout, ridge=ridge).finish(gathered)
-
-    solved = search_ridge(problem, solve, key, ridges)
-    return FrozenControl(solved.model, hidden, solved.ridge, solved.validation, {})
 
 
 def _with_softmax_loss(

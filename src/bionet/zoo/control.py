@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jaxtyping import PRNGKeyArray
 
-from bionet.training.frozen import FrozenControl
+from bionet.training.frozen_control import FrozenControl
 from bionet.training.problem import Problem
 from bionet.zoo.result import Result
 
