@@ -22,7 +22,7 @@ import numpy as np
 from jax.experimental import sparse
 from stopwatch import Arm, in_turns, medians, record
 
-from bionet._core.gathers import gathered_outer, gathered_product
+from bionet.kernels.gathers import gathered_outer, gathered_product
 from bionet.modules.fan_in import draw_senders
 
 # Senders, units, connections per unit, batch; the first two are of the published MNIST set-up.

@@ -22,6 +22,7 @@ LAYERS = [
     {"layer_maps"},
     {"modules"},
     {"rules", "states", "datasets"},
+    {"kernels"},
     {"_core"},
 ]
 

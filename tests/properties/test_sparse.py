@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from bionet._core.gathers import gathered_product
+from bionet.kernels.gathers import gathered_product
 from bionet.modules.fan_in import draw_senders, without_self
 from bionet.rules import sparse_margin_perceptron
 

@@ -34,8 +34,8 @@ import optax
 import scipy.linalg
 
 from bionet import zoo
-from bionet._core.gathers import gathered_outer, gathered_product
 from bionet.datasets import Split, Splits
+from bionet.kernels.gathers import gathered_outer, gathered_product
 from bionet.orchestrators.settle import settle
 from bionet.training import ArrayBatches, Examples, evaluate, fit
 from bionet.zoo.recipes.classification_local_sparse import PUBLISHED

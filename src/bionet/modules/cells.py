@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, DTypeLike, Float, PRNGKeyArray
 
-from bionet._core.products import few_by_many
+from bionet.kernels.products import few_by_many
 from bionet.modules.parameters import gaussian, width
 from bionet.modules.trained import common_trained
 

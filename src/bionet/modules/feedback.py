@@ -15,7 +15,7 @@ import equinox as eqx
 from jax import numpy as jnp
 from jaxtyping import Array, ArrayLike, DTypeLike, Float, PRNGKeyArray
 
-from bionet._core.products import Operands, known_operands, product
+from bionet.kernels.products import Operands, known_operands, product
 from bionet.modules.interfaces import AbstractAdapter
 from bionet.modules.parameters import gaussian, known_reduction, per_unit, width
 from bionet.rules.hebbian import hebbian

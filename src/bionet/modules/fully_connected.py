@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, DTypeLike, Float, PRNGKeyArray
 
 from bionet._core.checks import Faults
-from bionet._core.products import Operands, known_operands, product
+from bionet.kernels.products import Operands, known_operands, product
 from bionet.modules.interfaces import AbstractAdapter
 from bionet.modules.parameters import gaussian, known_reduction, no_signs, per_unit, width
 from bionet.rules.perceptron import Reduction, margin_perceptron

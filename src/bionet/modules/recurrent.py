@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, DTypeLike, Float, PRNGKeyArray
 
 from bionet._core.checks import Faults
-from bionet._core.products import Operands, known_operands, product
+from bionet.kernels.products import Operands, known_operands, product
 from bionet.modules.activations import hard_sign, sum_messages
 from bionet.modules.interfaces import AbstractLayer
 from bionet.modules.parameters import gaussian, known_reduction, no_signs, per_unit, width

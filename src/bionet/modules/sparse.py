@@ -26,7 +26,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, DTypeLike, Float, Int, PRNGKeyArray
 
 from bionet._core.checks import Faults
-from bionet._core.gathers import gathered_product
+from bionet.kernels.gathers import gathered_product
 from bionet.modules.activations import hard_sign, sum_messages
 from bionet.modules.fan_in import draw_senders, fan_in_of, given_senders, without_self
 from bionet.modules.interfaces import AbstractAdapter, AbstractLayer

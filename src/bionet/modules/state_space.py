@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, DTypeLike, Float, PRNGKeyArray
 
+from bionet.kernels.linear_recurrence import Pair, linear_recurrence, plus, times
 from bionet.modules.cells import AbstractSequenceCell, Shape, batch_axes
-from bionet.modules.linear_recurrence import Pair, linear_recurrence, plus, times
 from bionet.modules.parameters import gaussian, width
 
 
@@ -38,7 +38,7 @@ class S5(AbstractSequenceCell):
         key: of `B`, `C`, `D` and the step lengths.
         shortest: of the step lengths at the start, which are spread evenly in their logarithm.
         longest: likewise. A pole remembers for about `2 / h` steps at the start.
-        parallel: whether a sequence is run as a tree, see `bionet.modules.linear_recurrence`;
+        parallel: whether a sequence is run as a tree, see `bionet.kernels.linear_recurrence`;
             None decides by the device.
         dtype: of all leaves. The recurrence is run in single precision at least.
 

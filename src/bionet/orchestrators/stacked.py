@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from bionet._core.products import Operands, product
+from bionet.kernels.products import Operands, product
 from bionet.layer_maps.senders import Senders, is_selected
 from bionet.layer_maps.sparse import Edge, LayerMap
 from bionet.modules.dense import Dense

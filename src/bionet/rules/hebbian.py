@@ -11,7 +11,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from bionet._core.products import Operands, product
+from bionet.kernels.products import Operands, product
 from bionet.rules.perceptron import Reduction, batch_divisor, check_dense, gated
 
 

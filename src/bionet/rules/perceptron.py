@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from bionet._core.names import unknown
-from bionet._core.products import Operands, product
+from bionet.kernels.products import Operands, product
 from bionet.rules.targets import refuse_zero_one, unit_signs
 
 Reduction = Literal["sqrt", "mean"]

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from bionet._core.products import Operands, product
+from bionet.kernels.products import Operands, product
 from bionet.rules.perceptron import Reduction, batch_divisor, check_dense, gated
 from bionet.rules.targets import as_signs, class_chances, refuse_zero_one
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from jaxtyping import Array, Float, Int
 
-from bionet._core.gathers import gathered_outer
+from bionet.kernels.gathers import gathered_outer
 from bionet.rules.perceptron import Reduction, batch_divisor, check_dense, margin_correction
 
 

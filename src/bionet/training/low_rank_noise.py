@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, DTypeLike, Float, Int, PRNGKeyArray, PyTree
 
-from bionet._core.low_rank import LowRank
+from bionet.kernels.low_rank import LowRank
 from bionet.modules.trained import partition_trained
 from bionet.training.trained_vector import leaf_masks
 

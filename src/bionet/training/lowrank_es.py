@@ -3,7 +3,7 @@
 A full perturbation of a weight matrix is as large as the matrix, for each member. Here it is
 `sigma / sqrt(rank) * A @ B.T` with two thin factors, and it is never formed: the product of a
 batch with the mean weights is computed once for the whole population, and each member adds its
-own thin correction (`bionet._core.low_rank` does so for any model). The sum over many members of
+own thin correction (`bionet.kernels.low_rank` does so for any model). The sum over many members of
 rank-one matrices has full rank again, so nothing is lost but some variance.
 
 What a member's noise was is known from its key, so it is drawn twice and never kept.
@@ -21,8 +21,8 @@ import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
-from bionet._core.low_rank import run_low_rank
 from bionet._core.names import unknown
+from bionet.kernels.low_rank import run_low_rank
 from bionet.modules.parameters import positive, width
 from bionet.modules.trained import apply_trained, partition_trained
 from bionet.training.guards import check_dependence

@@ -16,7 +16,7 @@ from typing import Any, Final
 import jax
 from jaxtyping import PRNGKeyArray
 
-from bionet._core.products import Operands
+from bionet.kernels.products import Operands
 from bionet.layer_maps.sparse import LayerMap
 from bionet.modules.fully_connected import FrozenFullyConnected, FullyConnected
 from bionet.modules.input_output import OutputLayer

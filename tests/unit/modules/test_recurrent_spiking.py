@@ -7,7 +7,7 @@ import numpy as np
 import optax
 import pytest
 
-from bionet._core.low_rank import LowRank, run_low_rank
+from bionet.kernels.low_rank import LowRank, run_low_rank
 from bionet.modules.over_time import over_time
 from bionet.modules.recurrent_spiking import RecurrentSpiking
 from bionet.modules.spiking import LIF, AdaptiveLIF

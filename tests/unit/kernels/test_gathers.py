@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet._core import gathers
-from bionet._core.gathers import (
+from bionet.kernels import gathers
+from bionet.kernels.gathers import (
     block_size,
     gathered_outer,
     gathered_product,

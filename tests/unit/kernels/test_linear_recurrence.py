@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet.modules.linear_recurrence import Pair, linear_recurrence, plus, times
+from bionet.kernels.linear_recurrence import Pair, linear_recurrence, plus, times
 
 
 def drawn(time, seed=0):

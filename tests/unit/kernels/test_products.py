@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet._core.products import FEW, OPERANDS, few_by_many, product
+from bionet.kernels.products import FEW, OPERANDS, few_by_many, product
 from bionet.modules.fully_connected import FrozenFullyConnected, FullyConnected
 from bionet.modules.recurrent import RecurrentDiscrete
 from bionet.rules.perceptron import margin_perceptron

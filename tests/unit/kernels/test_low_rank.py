@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
-from bionet._core.low_rank import LowRank, run_low_rank
+from bionet.kernels.low_rank import LowRank, run_low_rank
 from bionet.modules.trained import partition_trained
 from bionet.training.readout import FreeReadout
 
