@@ -23,7 +23,7 @@ FLOOR := .venv-floors
 # rich and tyro (the command line), scipy (a solved control), pooch and scikit-learn (data).
 DEMO := tests/contracts/test_recipes.py::TestDemo::test_it_comes_with_control_and_baselines
 FLOOR_TESTS := tests/unit/modules/test_recurrent_spiking.py tests/unit/training/test_evolution.py \
-	tests/unit/interop/test_haiku.py tests/unit/interop/test_plotting.py \
+	tests/unit/interop/test_haiku.py tests/unit/plotting/test_learning_curve.py \
 	tests/unit/graph/test_supergraph.py tests/unit/training/test_checkpoints.py \
 	tests/unit/training/test_frozen_readout.py tests/unit/cli/test_run.py \
 	tests/unit/cli/test_listing.py "$(DEMO)[control-lif-es]" "$(DEMO)[classification-rsnn]" \

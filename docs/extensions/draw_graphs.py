@@ -19,9 +19,9 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from bionet.graph import BaseNode, ClippedNormal, Graph, generate_graphs
-from bionet.interop.graph_plotting import draw_episode, draw_key, number_steps
-from bionet.interop.plotting import plot_graph
-from bionet.interop.timeline import episode_of, span_of
+from bionet.plotting.graph_figure import draw_episode, draw_key, number_steps
+from bionet.plotting.learning_curve import plot_graph
+from bionet.plotting.timeline import episode_of, span_of
 
 DOCS = Path(__file__).parents[1]
 WHITE = {"facecolor": "white", "linewidth": 0, "pad": 1.0}

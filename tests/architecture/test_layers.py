@@ -15,7 +15,7 @@ LAYERS = [
     {"studies"},
     {"zoo"},
     {"workloads"},
-    {"experimental", "interop"},
+    {"experimental", "interop", "plotting"},
     {"training"},
     {"graph"},
     {"orchestrators"},

@@ -83,7 +83,7 @@ def test_nothing_that_is_read_can_run_code(sources):
 
 def test_matplotlib_is_imported_in_one_file(sources):
     executed = {path: run_time(tree) for path, tree in sources.items()}
-    at_home = executed.pop("src/bionet/interop/plotting.py")
+    at_home = executed.pop("src/bionet/plotting/learning_curve.py")
     assert importers({"plotting": at_home}, {"matplotlib"}) != []
     assert importers(executed, {"matplotlib"}) == []
 

@@ -448,8 +448,8 @@ def tables() -> str:
 
 def figure(population: int = 256) -> Path:
     """Time, memory and cosine over weights, at one population."""
-    from bionet.interop.curve_figures import COLOURS, MARKERS
-    from bionet.interop.plotting import blank_figure, finish, plain_axes
+    from bionet.plotting.curve_figures import COLOURS, MARKERS
+    from bionet.plotting.learning_curve import blank_figure, finish, plain_axes
 
     panels: list[tuple[str, Callable[[Config], float]]] = [
         ("seconds of a step", lambda found: found["median_seconds"]),

@@ -47,6 +47,6 @@ def _picture(options: argparse.Namespace) -> Path | None:
     """Where the picture goes, checked before the time is spent on training."""
     if options.no_plot:
         return None
-    from bionet.interop.plotting import check_path
+    from bionet.plotting.learning_curve import check_path
 
     return check_path(options.plot or Path("runs", f"demo-{options.id}.png"))

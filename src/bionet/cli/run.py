@@ -103,7 +103,7 @@ def train(
     Raises:
         StoppedError: Ctrl-C came; the message says how to go on.
     """
-    from bionet.interop.plotting import check_path
+    from bionet.plotting.learning_curve import check_path
 
     switch_on_cache()
     check_path(directory.curve)

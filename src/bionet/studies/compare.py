@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bionet._core.files import write_whole
-from bionet.interop.plotting import default_style
+from bionet.plotting.learning_curve import default_style
 from bionet.studies import cells
 from bionet.studies.arm_results import COSTS, ArmResults
 from bionet.studies.figures import draw_heat_map

@@ -1,4 +1,4 @@
-"""The figures of a report: from what was measured to the drawings of `bionet.interop`.
+"""The figures of a report: from what was measured to the drawings of `bionet.plotting`.
 
 All figures of a task give an arm the same colour and shape. They are SVG files whose bytes follow
 from the lines alone.
@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bionet.interop.curve_figures import Curve, plot_curves
-from bionet.interop.heat_map import plot_heat_map
-from bionet.interop.result_figures import Cost, Reached, Spent, plot_front, plot_results
+from bionet.plotting.curve_figures import Curve, plot_curves
+from bionet.plotting.heat_map import plot_heat_map
+from bionet.plotting.result_figures import Cost, Reached, Spent, plot_front, plot_results
 from bionet.studies import cells
 from bionet.studies.arm_results import COSTS, CURVE_COSTS, ArmResults
 from bionet.studies.costs import band

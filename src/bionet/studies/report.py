@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bionet._core.files import write_whole
-from bionet.interop.plotting import default_style
+from bionet.plotting.learning_curve import default_style
 from bionet.studies import sections
 from bionet.studies.arm_results import COSTS, ArmResults, arm_results
 from bionet.studies.cells import words

@@ -135,7 +135,7 @@ class Result(Sequence[float]):
         Raises:
             ValueError: the run has no epochs, or the suffix of the path is not known.
         """
-        from bionet.interop.plotting import plot_curve
+        from bionet.plotting.learning_curve import plot_curve
 
         return plot_curve(
             self.history,

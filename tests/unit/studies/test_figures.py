@@ -1,4 +1,4 @@
-"""The rows of a heat map; what figures look like is tested in tests/unit/interop."""
+"""The rows of a heat map; what figures look like is tested in tests/unit/plotting."""
 
 import pytest
 

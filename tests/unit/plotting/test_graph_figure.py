@@ -19,9 +19,9 @@ from bionet.graph import (
     Vertex,
     generate_graphs,
 )
-from bionet.interop.plotting import plot_graph
-from bionet.interop.supergraph_plotting import APART, _free_line
-from bionet.interop.timeline import MOST_STEPS, episode_of, span_of
+from bionet.plotting.learning_curve import plot_graph
+from bionet.plotting.supergraph_figure import APART, _free_line
+from bionet.plotting.timeline import MOST_STEPS, episode_of, span_of
 
 RAW = ComputationGraph(
     {"eye": Vertex([0, 1, 2], [0, 50, 100], [10, 60, 110]), "hand": Vertex([0], [70], [80])},
@@ -328,7 +328,7 @@ def test_a_span_in_which_nothing_takes_place_is_refused(graph):
 
 def test_what_is_heavy_is_imported_when_it_is_used():
     script = (
-        "import sys; from bionet.interop.plotting import plot_graph; "
+        "import sys; from bionet.plotting.learning_curve import plot_graph; "
         "assert not {'jax', 'matplotlib', 'networkx'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -142,9 +142,9 @@ def plot_graph(
     """
     from matplotlib.figure import Figure
 
-    from bionet.interop import graph_plotting
-    from bionet.interop.supergraph_plotting import draw_supergraph
-    from bionet.interop.timeline import episode_of, span_of
+    from bionet.plotting import graph_figure
+    from bionet.plotting.supergraph_figure import draw_supergraph
+    from bionet.plotting.timeline import episode_of, span_of
 
     path = None if path is None else check_path(path)
     if label not in ("seq", "slot"):
@@ -155,14 +155,14 @@ def plot_graph(
     figure = Figure(dpi=200, layout="constrained")
     kinds = set() if slots is None else {kind for _, kind in slots.nodes.data("kind")}
     axes = _panels(figure, len(shown.rows), len(kinds), bool(title))
-    graph_plotting.draw_episode(axes[0], shown, times)
+    graph_figure.draw_episode(axes[0], shown, times)
     if slots is not None:
         draw_supergraph(axes[1], slots, shown)
-    graph_plotting.draw_key(figure, axes[0], shown, times)
+    graph_figure.draw_key(figure, axes[0], shown, times)
     if title:
         figure.suptitle(title, fontsize=11, color=INK)
     figure.draw_without_rendering()  # The numbers need the final places to see who has room.
-    graph_plotting.number_steps(axes[0], shown, times, label)
+    graph_figure.number_steps(axes[0], shown, times, label)
     if path is not None:
         write_with(path, lambda temporary: figure.savefig(temporary, dpi=200))
     return figure

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from bionet.interop.curve_figures import (
+from bionet.plotting.curve_figures import (
     COARSE,
     COLOURS,
     CONTROL,

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bionet.interop.plotting import INK, blank_figure, check_drawn, finish
+from bionet.plotting.learning_curve import INK, blank_figure, check_drawn, finish
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from bionet.interop.plotting import BREAK, check_path, plot_curve
+from bionet.plotting.learning_curve import BREAK, check_path, plot_curve
 
 HISTORY = [{"epoch": n + 1, "loss": 1 / (n + 1), "accuracy": 0.9 + 0.01 * n} for n in range(6)]
 BASELINES = {"chance": 0.1, "nearest class mean": 0.92}
@@ -105,7 +105,7 @@ def test_refusals():
 
 def test_no_window_system_is_touched():
     script = (
-        "import sys; from bionet.interop.plotting import plot_curve; "
+        "import sys; from bionet.plotting.learning_curve import plot_curve; "
         "assert 'matplotlib' not in sys.modules; "
         "plot_curve([{'epoch': 1, 'accuracy': 0.5}]); "
         "assert 'matplotlib.pyplot' not in sys.modules"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import networkx as nx
 import numpy as np
 
-from bionet.interop.graph_plotting import INK, WIDTH, color_names, colors, readable_on
-from bionet.interop.timeline import Episode
+from bionet.plotting.graph_figure import INK, WIDTH, color_names, colors, readable_on
+from bionet.plotting.timeline import Episode
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

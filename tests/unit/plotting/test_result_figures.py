@@ -1,6 +1,6 @@
-from bionet.interop.curve_figures import COLOURS
-from bionet.interop.heat_map import plot_heat_map
-from bionet.interop.result_figures import Cost, Reached, Spent, plot_front, plot_results
+from bionet.plotting.curve_figures import COLOURS
+from bionet.plotting.heat_map import plot_heat_map
+from bionet.plotting.result_figures import Cost, Reached, Spent, plot_front, plot_results
 
 ARMS = [
     Reached("local", 0.9, 0.88, 0.92, [0.88, 0.9, 0.92]),

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bionet.interop.curve_figures import in_per_cent, ink, log_wanted, shortened, told
-from bionet.interop.plotting import (
+from bionet.plotting.curve_figures import in_per_cent, ink, log_wanted, shortened, told
+from bionet.plotting.learning_curve import (
     INK,
     blank_figure,
     check_drawn,

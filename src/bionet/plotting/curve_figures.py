@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bionet.interop.plotting import (
+from bionet.plotting.learning_curve import (
     INK,
     apart,
     blank_figure,

@@ -2,7 +2,7 @@
 
 A row per node, time to the right, a box per step. A message leaves at the end of a box, goes to
 where it arrives, at a rail above or below the receiver's boxes, and waits there until the step
-that sees it first. The axes are made in `bionet.interop.plotting`; nothing is imported from
+that sees it first. The axes are made in `bionet.plotting.learning_curve`; nothing is imported from
 matplotlib here.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from bionet.graph import TICKS_PER_SECOND
-from bionet.interop.timeline import Episode, Messages, Row, Span
+from bionet.plotting.timeline import Episode, Messages, Row, Span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
