@@ -13,6 +13,7 @@ import pytest
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
 from bionet import zoo
+from bionet.orchestrators.nested import NestedNetwork
 from bionet.states.sequential import SequentialState
 from bionet.training import GeneratedBatches
 from bionet.training.epoch import run_epoch
@@ -122,6 +123,17 @@ class TestRecipe:
             methods.append(FrozenHidden(recipe.state(), steps=method.steps, hidden="feed-forward"))
         for each in methods:
             assert found(each.step, each.init(model, KEY), batch, KEY) == []
+
+
+def test_a_network_inside_another_has_none(make_network):
+    """Its own labels and fields are looked at in a user's `backward` alone."""
+    inner = make_network(1, seed=1)
+    node = NestedNetwork(inner.orchestrator, inner.state.sizes, steps=2)
+    x = node.pack(inner.clamped)
+    learn = lambda x: node.unchecked_backward(x, x, x)  # noqa: E731
+    checked = lambda x: node.backward(x, x, x)  # noqa: E731
+    assert found(learn, x) == []
+    assert found(checked, x) != []
 
 
 class Pair(eqx.Module):

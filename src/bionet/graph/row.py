@@ -205,7 +205,7 @@ class Row(BaseNode):
         modules, factor = step_state.params["modules"], step_state.state.learning
 
         def said(old: PyTree, scale: Array) -> PyTree:
-            new = {j: m.backward(sent[j], target, score) for j, m in modules.items()}
+            new = {j: m.unchecked_backward(sent[j], target, score) for j, m in modules.items()}
             return jax.tree.map(lambda a, b: a + scale * b, old, partition_trained(new)[0])
 
         if self._learning == "accumulate":

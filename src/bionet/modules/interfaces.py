@@ -86,7 +86,17 @@ class AbstractModule(eqx.Module):
         Returns:
             A module of the same structure. Descending along it applies the local rule.
         """
-        added = dict(self.increments(x, y, y_hat, gate))
+        return self._descending(self.increments(x, y, y_hat, gate))
+
+    def unchecked_backward(
+        self, x: Array, y: Array, y_hat: Array, gate: Array | None = None
+    ) -> Self:
+        """`backward` without a look at values, where a module has one: a network inside another."""
+        return self.backward(x, y, y_hat, gate)
+
+    def _descending(self, increments: Mapping[str, Any]) -> Self:
+        """The module of these pseudo-gradients, with zeros elsewhere: the only negation."""
+        added = dict(increments)
         arrays, static = eqx.partition(self, eqx.is_array)
         zeros = eqx.combine(jax.tree.map(jnp.zeros_like, arrays), static)
         if not added:

@@ -152,6 +152,7 @@ class AbstractOrchestrator(eqx.Module):
             target = wanted[i]
             if check and i == self.lmap.last:
                 target = module.admit_target(target)
-            return module.backward(state[j], target, fields[i], gate)
+            learn = module.backward if check else module.unchecked_backward
+            return learn(state[j], target, fields[i], gate)
 
         return eqx.tree_at(lambda o: o.lmap, self, self.lmap.map_edges(pseudo_gradient))

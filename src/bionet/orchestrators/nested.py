@@ -15,7 +15,7 @@ Inside, every edge learns by its own rule, in the outer network's `backward`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Self, final
 
 import equinox as eqx
 import jax
@@ -187,9 +187,19 @@ class NestedNetwork(AbstractLayer):
         self, x: Array, y: Array, y_hat: Array, gate: Array | None = None
     ) -> dict[str, Any]:
         """What the inner rules add at the inner state `x` for targets `y`, as an orchestrator."""
+        return self._increments(x, y, gate, check=True)
+
+    def unchecked_backward(
+        self, x: Array, y: Array, y_hat: Array, gate: Array | None = None
+    ) -> Self:
+        """`backward` without a look of the inner network at its labels and local fields."""
+        return self._descending(self._increments(x, y, gate, check=False))
+
+    def _increments(self, x: Array, y: Array, gate: Array | None, *, check: bool) -> dict[str, Any]:
         if not self.trained():
             return {}
-        gradient = self.inner.backward(self._learned(x), targets=self._learned(y), gate=gate)
+        state, targets = self._learned(x), self._learned(y)
+        gradient = self.inner.backward(state, targets=targets, gate=gate, check=check)
         return {"inner": reversed_sign(gradient)}
 
     def _learned(self, buffer: Array) -> SequentialState:

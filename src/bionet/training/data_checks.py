@@ -87,13 +87,20 @@ def label_faults(network: AbstractOrchestrator, labels: Array) -> Faults:
 
 def held_arrays(batches: AbstractBatches) -> tuple[Array, ...] | None:
     """The arrays of batches that are held, samples in front; None for batches that are made."""
-    if isinstance(batches, ShardedBatches):
-        return held_arrays(batches.batches)
+    inner = batches.batches if isinstance(batches, ShardedBatches) else _inner(batches)
+    if inner is not None:
+        return held_arrays(inner)
     if isinstance(batches, ArrayBatches):
         return batches.examples.x, batches.examples.y
     if isinstance(batches, StackedBatches):
         return tuple(part.reshape(-1, *part.shape[2:]) for part in batches.parts)
     return None
+
+
+def _inner(batches: AbstractBatches) -> AbstractBatches | None:
+    """The source of batches that are some of another source's, under the name `inner`."""
+    inner = getattr(batches, "inner", None)
+    return inner if isinstance(inner, AbstractBatches) else None
 
 
 def _check_finite(batch: tuple[Array, ...]) -> None:
