@@ -34,7 +34,7 @@ SMALL = {"population": 4, "num_samples": 2}
 def callbacks(jaxpr):
     """The names of all primitives that call back, in a program and in those inside it."""
     for equation in jaxpr.eqns:
-        if "callback" in equation.primitive.name:
+        if any(word in equation.primitive.name for word in ("callback", "debug_print", "outfeed")):
             yield equation.primitive.name
         for value in equation.params.values():
             for inner in value if isinstance(value, tuple | list) else (value,):
@@ -68,7 +68,12 @@ def told(x):
     return x
 
 
-@pytest.mark.parametrize("function", [jitted, scanned, branched, told])
+def printed(x):
+    jax.debug.print("{}", x)
+    return x
+
+
+@pytest.mark.parametrize("function", [jitted, scanned, branched, told, printed])
 def test_the_walk_finds_a_callback_wherever_it_is(function):
     assert found(function, jnp.asarray(1.0)) != []
 

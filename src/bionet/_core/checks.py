@@ -6,6 +6,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool
 
+
+class BadValuesError(RuntimeError):
+    """An eager check has found numbers that nothing can be done with; the sentence says which."""
+
+
 Fault = tuple[Bool[Array, ""], str]
 """A flag that is up where something is wrong, and the sentence for it."""
 Faults = tuple[Fault, ...]

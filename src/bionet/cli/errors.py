@@ -52,7 +52,7 @@ def is_user_error(error: BaseException) -> bool:
     from bionet.zoo.registry import UnknownRecipeError
 
     # By name, so that no command imports JAX for the sake of its errors.
-    named = type(error).__name__ in ("EquinoxRuntimeError", "NonFiniteError")
+    named = type(error).__name__ in ("EquinoxRuntimeError", "BadValuesError", "NonFiniteError")
     return named or _out_of_memory(error) or isinstance(error, (*USER_ERRORS, UnknownRecipeError))
 
 

@@ -27,6 +27,7 @@ from bionet.studies.gauges import (
     Memory,
     Meter,
     compile_clock,
+    count_maps,
     give_back_memory,
     surroundings,
 )
@@ -88,12 +89,15 @@ def measured(trial: Trial) -> Line:
 
 
 _LAST: list[str] = []
+MAPS = 20_000
+"""Memory maps from which on compiled programs are dropped: each has some ten, and the kernel gives
+a process 65,530, after which XLA ends it."""
 
 
 def _make_room(trial: Trial) -> None:
     """Drops what was compiled for another method or network, so that it does not pile up."""
     now = short_hash([trial.config[name] for name in ("recipe", "method", "options", "config")])
-    if _LAST and [now] != _LAST:
+    if (_LAST and [now] != _LAST) or count_maps() > MAPS:
         jax.clear_caches()
     _LAST[:] = [now]
     gc.collect()

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
-from bionet._core.checks import Faults
+from bionet._core.checks import BadValuesError, Faults
 from bionet.orchestrators.interface import AbstractOrchestrator
 from bionet.states.sequential import not_finite
-from bionet.training.batches import AbstractBatches, ArrayBatches, StackedBatches
+from bionet.training.batches import AbstractBatches, ArrayBatches, Examples, StackedBatches
 from bionet.training.devices import ShardedBatches
 from bionet.training.local_method import AbstractLocalMethod
 from bionet.training.method import AbstractMethod
 from bionet.training.problem import Problem
+from bionet.training.restricted import Restricted
 
 FLAG: Final = "faulty_batch"
 """The name under which an epoch of generated batches carries its flags out."""
@@ -35,37 +37,52 @@ def check_data(problem: Problem, method: AbstractMethod) -> None:
         method: a local one asks the network's modules about the training labels.
 
     Raises:
-        RuntimeError: NaN or infinity, or labels that the rules of the last row can't learn.
+        BadValuesError: NaN or infinity, or labels that the rules of the last row can't learn.
     """
-    network = problem.model
-    if not isinstance(network, AbstractOrchestrator):
-        return
     train = held_arrays(problem.train)
     if train is not None:
-        check_batch(method, network, train)
-    for examples in (problem.validation, problem.test):
+        check_batch(method, problem.model, train)
+    for split, examples in (("validation", problem.validation), ("test", problem.test)):
         if examples is not None:
-            _check_finite((examples.x, examples.y))
+            check_examples(problem.model, examples, split)
 
 
-def check_batch(
-    method: AbstractMethod, network: AbstractOrchestrator, batch: tuple[Array, ...]
-) -> None:
-    """Refuses inputs and labels of one batch, or of all of them in a row.
+def check_batch(method: AbstractMethod, model: Any, batch: tuple[Array, ...]) -> None:
+    """Refuses inputs and labels of one batch to learn from, or of all of them in a row.
 
     Raises:
-        RuntimeError: as `check_data`.
+        BadValuesError: as `check_data`.
     """
-    _check_finite(batch)
+    network = network_of(model)
+    if network is None:
+        return
+    _check_finite(batch, "training")
     if is_local(method):
         for failed, sentence in label_faults(network, batch[-1]):
             if failed:
-                raise RuntimeError(sentence)
+                raise BadValuesError(sentence)
 
 
-def is_faulty(method: AbstractMethod, network: Any, batch: tuple[Array, ...]) -> Bool[Array, ""]:
+def check_examples(model: Any, examples: Examples, split: str) -> None:
+    """Refuses examples that a network of a layer map can't be judged on.
+
+    Raises:
+        BadValuesError: NaN or infinity.
+    """
+    if network_of(model) is not None:
+        _check_finite((examples.x, examples.y), split)
+
+
+def network_of(model: Any) -> AbstractOrchestrator | None:
+    """The network of a layer map that a model is, or of which a part may learn; or None."""
+    whole = model.whole if isinstance(model, Restricted) else model
+    return whole if isinstance(whole, AbstractOrchestrator) else None
+
+
+def is_faulty(method: AbstractMethod, model: Any, batch: tuple[Array, ...]) -> Bool[Array, ""]:
     """A flag that is up for a batch that `check_batch` would refuse; for compiled programs."""
-    if not isinstance(network, AbstractOrchestrator):
+    network = network_of(model)
+    if network is None:
         return jnp.asarray(False)
     flags = [~jnp.isfinite(part).all() for part in (batch[0], batch[-1])]
     if is_local(method):
@@ -74,8 +91,9 @@ def is_faulty(method: AbstractMethod, network: Any, batch: tuple[Array, ...]) ->
 
 
 def is_local(method: AbstractMethod) -> bool:
-    """Returns whether the modules' own rules learn from the labels."""
-    return isinstance(getattr(method, "local", method), AbstractLocalMethod)
+    """Returns whether the modules' own rules learn from the labels, in it or in a method inside."""
+    nodes = jax.tree.leaves(method, is_leaf=lambda node: isinstance(node, AbstractLocalMethod))
+    return any(isinstance(node, AbstractLocalMethod) for node in nodes)
 
 
 def label_faults(network: AbstractOrchestrator, labels: Array) -> Faults:
@@ -103,8 +121,8 @@ def _inner(batches: AbstractBatches) -> AbstractBatches | None:
     return inner if isinstance(inner, AbstractBatches) else None
 
 
-def _check_finite(batch: tuple[Array, ...]) -> None:
+def _check_finite(batch: tuple[Array, ...], split: str) -> None:
     for name, array in (("x", batch[0]), ("y", batch[-1])):
         numbers = np.asarray(array)
         if numbers.dtype.kind in "fc" and not np.isfinite(numbers).all():
-            raise RuntimeError(not_finite(name))
+            raise BadValuesError(f"{not_finite(name)} Look at the {split} data.")

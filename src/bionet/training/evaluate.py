@@ -9,9 +9,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
+from bionet._core.checks import BadValuesError
 from bionet.orchestrators.interface import AbstractOrchestrator
 from bionet.orchestrators.messages import not_finite_field
 from bionet.training.batches import Examples
+from bionet.training.data_checks import check_examples
 from bionet.training.problem import Predict, Problem, Score
 
 CHUNK = 1000
@@ -25,8 +27,10 @@ def evaluate(
     Every example counts once and equally, the last incomplete chunk included.
 
     Raises:
-        RuntimeError: a network of a layer map whose scores are NaN or infinite.
+        BadValuesError: examples that a network of a layer map can't take, or scores of one that
+            are NaN or infinite.
     """
+    check_examples(model, examples, "held-out")
     scores = (problem.loss, problem.metric)
     loss, metric = _evaluate(problem.predict, scores, model, examples, key)
     if isinstance(model, AbstractOrchestrator) and not math.isfinite(float(loss)):
@@ -41,7 +45,7 @@ def _check_scores(
     finite = lambda outputs, y: jnp.isfinite(outputs).all().astype(float)  # noqa: E731
     (share,) = _evaluate(predict, (finite,), model, examples, key)
     if share < 1:
-        raise RuntimeError(not_finite_field(model.lmap.last))
+        raise BadValuesError(not_finite_field(model.lmap.last))
 
 
 @eqx.filter_jit

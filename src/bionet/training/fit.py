@@ -141,7 +141,8 @@ def fit(
     train_state, history, kept, notes = _start(problem, method, key, checkpoint, resume, epochs)
     if len(history) < epochs:
         check_first_batch(problem, method, train_state, _key(key, "epoch", 0))
-        check_data(problem, method)
+    check_data(problem, method)
+    if len(history) < epochs:
         _check_names(problem, method, train_state, key)
     stopped = "epochs"
     with epoch_progress(epochs, len(history), progress, problem.metric_name) as show:

@@ -8,7 +8,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet.training import Evolution, GeneratedBatches, Objective, StackedBatches, evaluate, fit
+from bionet._core.checks import BadValuesError
+from bionet.cli.errors import is_user_error
+from bionet.experimental.hybrid import LocalES, SelfGuidedES, local_direction
+from bionet.training import (
+    Evolution,
+    GeneratedBatches,
+    Objective,
+    StackedBatches,
+    evaluate,
+    fit,
+    frozen_control,
+)
+from bionet.training.data_checks import is_local
+from bionet.training.restricted import inside
 
 KEY = jax.random.key(0)
 UNLABELLED = "FullyConnected: labels need to be -1 or +1, but others came;"
@@ -112,3 +125,55 @@ def test_weights_that_are_no_numbers_are_told_where_a_network_is_judged(task, sa
     broken = eqx.tree_at(where, model, where(model).at[0, 0].set(jnp.nan))
     with says(RuntimeError, f"The local field of row {last} is NaN or infinite"):
         evaluate(problem, broken, problem.test, KEY)
+
+
+def test_data_that_are_given_to_evaluate_itself(task, says):
+    """The sign of a unit would hide the NaN, and a number would come out."""
+    problem = task()
+    bad = eqx.tree_at(lambda e: e.x, problem.test, problem.test.x.at[0, 0].set(jnp.nan))
+    with says(BadValuesError, "state.init: x holds NaN or infinity"):
+        evaluate(problem, problem.model, bad, KEY)
+
+
+def test_data_are_looked_at_where_nothing_is_trained(task, two_phase, says):
+    problem = task()
+    bad = eqx.tree_at(lambda e: e.x, problem.test, problem.test.x.at[0, 0].set(jnp.nan))
+    with says(BadValuesError, "Look at the test data."):
+        fit(replace(problem, test=bad), two_phase, epochs=0, key=KEY)
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_control_does_not_hide_nan(task, one_hidden, says, split):
+    problem = task()
+    examples = getattr(problem, split)
+    bad = eqx.tree_at(lambda e: e.x, examples, examples.x.at[0, 0].set(jnp.nan))
+    with says(BadValuesError, "state.init: x holds NaN or infinity"):
+        frozen_control(replace(problem, **{split: bad}), one_hidden.state, steps=2, key=KEY)
+
+
+def test_a_model_of_which_a_part_learns_is_a_network_too(task, says):
+    problem = task()
+    last = problem.model.lmap.last
+    method = Evolution(Objective(problem.predict, squares), population=4, sigma=0.1)
+    train = spoil(problem.train, "x", 17, jnp.nan)
+    part = lambda o: o.lmap[last, last - 1]  # noqa: E731
+    inner, restricted = inside(replace(problem, train=train, loss=squares), method, part)
+    with says(BadValuesError, "Look at the training data."):
+        fit(inner, restricted, epochs=1, key=KEY)
+
+
+def test_a_local_method_inside_another_learns_from_labels(task, two_phase):
+    """Also as the direction of a hybrid, which holds it somewhere inside."""
+    problem = task()
+    objective = Objective(problem.predict, problem.loss)
+    hybrids = (
+        LocalES(objective, two_phase),
+        SelfGuidedES(objective, bulk=local_direction(two_phase)),
+    )
+    assert [is_local(each) for each in (two_phase, *hybrids)] == [True] * 3
+    assert not is_local(Evolution(objective, population=4, sigma=0.1))
+
+
+def test_a_user_is_told_that_the_data_are_at_fault():
+    """Exit code 2 and a sentence, and no fault in bionet."""
+    assert is_user_error(BadValuesError("x"))
