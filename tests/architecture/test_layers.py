@@ -83,7 +83,7 @@ def test_inside_the_library_names_are_imported_from_their_homes(sources):
 
 
 def test_the_top_level_folders_are_the_known_ones(root, project_files):
-    known = {".ci", "docs", "research", "src", "tests"}
+    known = {".ci", ".github", "docs", "research", "src", "tests"}
     paths: list[Path] = [path.relative_to(root) for path in project_files]
     assert {path.parts[0] for path in paths if len(path.parts) > 1} <= known
     assert {path.parts[1] for path in paths if path.parts[0] == "src"} == {"bionet"}

@@ -16,7 +16,6 @@ from bionet.cli.plan import Plan, installed_versions
 from bionet.cli.platforms import check_platforms
 from bionet.cli.run_directory import RunDirectory
 from bionet.cli.settings import read_settings
-from bionet.training.registry import make_options
 
 if TYPE_CHECKING:
     from bionet.zoo.recipe import Recipe
@@ -75,6 +74,8 @@ def _switched(
         if options.options:
             raise UsageError("Option --option sets what --method takes; give --method too.")
         return recipe, {}
+    from bionet.training.registry import make_options
+
     own = recipe.own_choice()
     named = options.method == own.name
     defaults = own.options if named else make_options(options.method, {})

@@ -19,12 +19,13 @@ import textwrap
 import tokenize
 import typing
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bionet._core.names import unknown
 from bionet.cli.errors import UsageError
-from bionet.training.values import field_types, type_name
-from bionet.zoo.fields import Entry
+
+if TYPE_CHECKING:
+    from bionet.zoo.fields import Entry
 
 
 class Field(NamedTuple):
@@ -38,6 +39,8 @@ class Field(NamedTuple):
 
 def fields_of(config: Any) -> list[Field]:
     """The fields of a config in order, each with its present value and its comment."""
+    from bionet.training.values import field_types, type_name
+
     comments, types = _comments_of(config), field_types(config)
     return [
         Field(name, type_name(types[name]), getattr(config, name), comments.get(name, ""))
@@ -59,6 +62,8 @@ def read_settings(
     Raises:
         UsageError: a word has no "=", a field does not exist, or a value does not fit its type.
     """
+    from bionet.training.values import field_types, type_name  # it loads JAX
+
     types, values = field_types(config), {}
     for word in words:
         name, equals, text = word.partition("=")

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, DTypeLike, Float
 
@@ -208,7 +209,7 @@ class AdaptiveLIF(AbstractNeuron):
         self.leak = Leak(owner, "leak", leak, n, learned=learn_leak, dtype=dtype)
         self.memory = Leak(owner, "memory", memory, n, learned=learn_leak, dtype=dtype)
         self.strength = per_unit(owner, "strength", strength, n, dtype, each="unit")
-        if not isinstance(self.strength, Tracer) and (self.strength < 0).any():
+        if not isinstance(self.strength, Tracer) and (np.asarray(self.strength) < 0).any():
             raise ValueError(f"{owner}: strength needs to be 0 or more, got {strength!r}.")
         self.threshold = _threshold(owner, threshold, n, dtype)
         self.surrogate = _spike(owner, surrogate, dtype)

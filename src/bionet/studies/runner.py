@@ -27,7 +27,6 @@ from bionet.studies.store import Lines, plain, read_results
 from bionet.studies.trial import Trial
 from bionet.studies.tuning import FILE as TUNING_FILE
 from bionet.studies.tuning import ArmTuning, imported
-from bionet.training.plugins import LOADED
 from bionet.zoo.setup import Setup
 
 ENGINES: Final = ("local", "ray")
@@ -92,6 +91,8 @@ def run_study(
     file = load_study(path)
     file = dataclasses.replace(file, study=tuned(file.study, tune))
     check(file.study)
+    from bionet.training.plugins import LOADED
+
     plugins = tuple((plugin.name, plugin.text) for plugin in LOADED.values())
     opening = Opening(file.text, str(file.path), work, plugins, platforms)
     make = engine if callable(engine) else _maker(engine, jobs, address)
