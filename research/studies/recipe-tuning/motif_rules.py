@@ -151,7 +151,7 @@ def main() -> None:
     recipe: Any = zoo.get(ID)
     if not parser.parse_args().table:
         done = {(line["rule"], line["channels"]) for line in told()}
-        splits = recipe.data(recipe.config, SEED)
+        splits = recipe.splits(SEED)
         for channels in (recipe.config.neurons * recipe.config.singers, recipe.config.neurons):
             parts = [part.x[:, :, :channels] for part in (splits.train, splits.validation)]
             made = functools.lru_cache(2)(lambda how, parts=parts: [how(x) for x in parts])
