@@ -10,6 +10,7 @@ import functools
 import gc
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar, NamedTuple, final
@@ -30,6 +31,8 @@ from bionet.modules.recurrent import RecurrentDiscrete
 from bionet.orchestrators.interface import AbstractOrchestrator
 from bionet.orchestrators.sequential import SequentialOrchestrator
 from bionet.states.sequential import SequentialState
+from bionet.training.plugins import LOADED
+from bionet.training.registry import METHODS
 
 # The first run of a jitted example compiles, so no single time says anything.
 settings.register_profile("bionet", deadline=None, derandomize=True, max_examples=25)
@@ -69,6 +72,17 @@ def _room_for_programs() -> Iterator[None]:
         eqx.clear_caches()
         jax.clear_caches()
         gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def _words_as_installed() -> Iterator[None]:
+    """Takes out the methods that a test has registered, as a new process would begin."""
+    words, texts = set(METHODS), set(LOADED)
+    yield
+    METHODS.forget(set(METHODS) - words)
+    for sha256 in set(LOADED) - texts:
+        del LOADED[sha256]
+        sys.modules.pop(f"bionet_plugin_{sha256[:16]}", None)
 
 
 class Network(NamedTuple):

@@ -172,3 +172,12 @@ def test_rates_and_delays_of_options_are_those_of_the_nodes():
     options = {**ASYNC, "input_rate": 30.0, "hidden_rate": 25.0, "output_rate": 10.0}
     nodes = recipe.with_method("async-two-phase", **options).build_method().network.nodes
     assert sorted(node.rate for node in nodes.values()) == [10.0, 25.0, 30.0]
+
+
+class TestWhatATestRegisters:
+    """The registry of the process is that of a new one again after each test."""
+
+    @pytest.mark.parametrize("turn", [1, 2])
+    def test_a_word_of_a_page_is_gone_after_it(self, turn):
+        assert "leaking" not in METHODS
+        METHODS._entries["leaking"] = "nowhere:Nothing"

@@ -1,7 +1,6 @@
 """A method in a user's own file: found, run, resumed and studied by its word and its text."""
 
 import json
-import sys
 
 import pytest
 
@@ -46,17 +45,6 @@ class Drift(AbstractMethod):
 '''
 SMALL = ["prototypes-local", "--set", "hidden=8", "--set", "samples=64"]
 DRIFT = [*SMALL, "--method", "drift", "--option", "size=0.02"]
-
-
-@pytest.fixture(autouse=True)
-def fresh():
-    """Takes out what a test has registered, as a new process would begin."""
-    words, texts = set(METHODS), set(LOADED)
-    yield
-    METHODS.forget(set(METHODS) - words)
-    for sha256 in set(LOADED) - texts:
-        del LOADED[sha256]
-        sys.modules.pop(f"bionet_plugin_{sha256[:16]}", None)
 
 
 def forget():
