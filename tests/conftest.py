@@ -102,25 +102,40 @@ def _array(values: ArrayLike, dtype: str) -> Array:
     return jax.device_put(np.asarray(values).astype(dtype))
 
 
+@functools.cache
+def _hollow(kind: type, sizes: tuple[int, ...], options: tuple, wide: bool) -> object:
+    """A module's structure, asked for once: compiling JAX's own draw takes most of a second a
+    shape, and tracing it thirty milliseconds.
+    """
+    make = functools.partial(kind, *sizes, *_NUMBERS[kind], **dict(options))
+    return eqx.filter_eval_shape(make, jax.random.key(0))
+
+
+_NUMBERS = {
+    FullyConnected: (1.0, 0.0),
+    FrozenFullyConnected: (1.0, 0.0),
+    RecurrentDiscrete: (0.0, 0.0),
+}
+
+
+def _structure(kind: type, sizes: tuple[int, ...], **options: str) -> object:
+    # Without double precision "float64" is another structure.
+    return _hollow(kind, sizes, tuple(sorted(options.items())), jax.config.jax_enable_x64)
+
+
 def _dense(
     W: ArrayLike, threshold: ArrayLike | None = 0.0, dtype: str = "float32", **options: str
 ) -> FullyConnected | FrozenFullyConnected:
-    # Only the structure is asked for: compiling JAX's own draw takes most of a second a shape.
     kind = FrozenFullyConnected if threshold is None else FullyConnected
-    make = functools.partial(kind, *np.shape(W), 1.0, 0.0, dtype=dtype, **options)
+    hollow = _structure(kind, np.shape(W), dtype=dtype, **options)
     values = [_array(v, dtype) for v in (W, 1.0, 0.0 if threshold is None else threshold)]
-    return eqx.tree_at(
-        lambda m: (m.W, m.strength, m.threshold),
-        eqx.filter_eval_shape(make, jax.random.key(0)),
-        values,
-    )
+    return eqx.tree_at(lambda m: (m.W, m.strength, m.threshold), hollow, values)
 
 
 def _binary(
     J: ArrayLike, threshold: ArrayLike = 0.0, dtype: str = "float32", **options: str
 ) -> RecurrentDiscrete:
-    make = functools.partial(RecurrentDiscrete, len(J), 0.0, 0.0, dtype=dtype, **options)
-    hollow = eqx.filter_eval_shape(make, jax.random.key(0))
+    hollow = _structure(RecurrentDiscrete, (len(J),), dtype=dtype, **options)
     values = [_array(v, dtype) for v in (J, threshold)]
     return eqx.tree_at(lambda m: (m.J, m.threshold), hollow, values)
 

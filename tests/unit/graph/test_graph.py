@@ -443,10 +443,13 @@ class Remembers(Unit):
         return {"eye": InputState(default.seq, default.ts_sent, default.ts_recv, default.data + 5)}
 
 
-def test_a_node_may_begin_with_a_past_of_its_own():
-    eye, brain = Unit("eye", 10), Remembers("brain", 10)
+@pytest.mark.parametrize("mode", [Supergraph.MCS, Supergraph.GENERATIONAL])
+def test_a_node_may_begin_with_a_past_of_its_own(mode):
+    eye, brain, boss = Unit("eye", 10), Remembers("brain", 10), Unit("boss", 10)
     brain.connect(eye, window=2, delay=0.05)
-    graph = Graph([eye, brain], "brain", generate_graphs([eye, brain], 0.5))
+    boss.connect(brain)
+    nodes = [eye, brain, boss]
+    graph = Graph(nodes, "boss", generate_graphs(nodes, 0.5), supergraph=mode)
     ended = jax.jit(lambda: graph.rollout(recorded(graph)))()
     record = row(ended.aux["record"]["brain"].inputs["eye"], ...)
     assert record.seq[:3].tolist() == [[-1, -1], [-1, 0], [0, 1]]
