@@ -211,6 +211,11 @@ def test_a_key_is_only_asked_for_where_it_is_used(computed, same_bits):
         same_bits(module(x), drawn[0])
 
 
+def _with_first(others, source):
+    others[0] = np.asarray(source)[0]
+    return others
+
+
 def test_each_sample_is_on_its_own(computed, compiled, close):
     _, module, x, y, y_hat = computed
     order = np.random.default_rng(1).permutation(len(x))
@@ -219,6 +224,11 @@ def test_each_sample_is_on_its_own(computed, compiled, close):
     close(shuffled[0], np.asarray(message)[order])
     for found, expected in zip(shuffled[2:], layer, strict=True):
         close(found, np.asarray(expected)[order])
+    # Nor does a sample depend on what the others are.
+    company = [jax.device_put(_with_first(-np.asarray(a), a)) for a in (x, y, y_hat)]
+    for at, expected in ((0, message), *enumerate(layer, 2)):
+        found = compiled(module, *company)[at]
+        close(np.asarray(found)[:1], np.asarray(expected)[:1])
     # What is learned does not depend on the order of the batch.
     close(shuffled[1], compiled(module, x, y, y_hat)[1])
 
