@@ -6,6 +6,7 @@ PYTHON ?= python3
 JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --max-worker-restart=0
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 FLOOR_PIP = $(FLOOR)/bin/python -m pip install -qq --disable-pip-version-check \
 	-c $(FLOOR)/constraints.txt
@@ -29,13 +30,15 @@ FLOOR_TESTS := tests/unit/modules/test_recurrent_spiking.py tests/unit/training/
 	tests/unit/cli/test_listing.py "$(DEMO)[control-lif-es]" "$(DEMO)[classification-rsnn]" \
 	"$(DEMO)[classification-backprop]"
 
-.PHONY: help demo evidence test check lint types layers docs floors format clean
+.PHONY: help demo evidence test test-slow test-all check lint types layers docs floors format clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo     install bionet into $(VENV) and watch two networks learn without a gradient"
-	@echo "make test     install everything and run the whole test suite (some of it: ARGS='-k word')"
-	@echo "make check    lint, types, layers, docs, then the tests: what CI runs"
+	@echo "make test     install everything and run the tests (some of them: ARGS='-k word')"
+	@echo "make test-slow  run the tests that take too long for every day"
+	@echo "make test-all   run both"
+	@echo "make check    lint, types, layers, docs, then all tests: what CI runs"
 	@echo "make floors   run some tests with every direct dependency at its lower bound"
 	@echo "make evidence measure every recipe beside its baselines, control and ablation, five seeds"
 	@echo "make format   let ruff rewrite what it can"
@@ -51,10 +54,17 @@ evidence: $(RUN)
 	$(BIN)/python research/readme.py
 
 test: $(DEV)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --max-worker-restart=0 $(ARGS)
+	$(PYTEST) $(ARGS)
+
+# pyproject.toml leaves the slow tests out; an -m of one's own stands in the place of that.
+test-slow: $(DEV)
+	$(PYTEST) -m slow $(ARGS)
+
+test-all: $(DEV)
+	$(PYTEST) -m "" $(ARGS)
 
 check: lint types layers docs
-	$(MAKE) test
+	$(MAKE) test-all
 
 lint: $(DEV)
 	$(BIN)/ruff check .

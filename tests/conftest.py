@@ -46,10 +46,12 @@ COMPILED = {
     "jax_persistent_cache_min_entry_size_bytes": -1,
 }
 # What is compiled here runs a few times on a few numbers, so optimising it takes longer than it
-# saves. It takes a third off the time of the suite; whoever sets XLA_FLAGS keeps their own.
+# saves. The old emitters of fused loops and one unit of code generation compile a graph's program
+# in a third of the time of the new ones; whoever sets XLA_FLAGS keeps their own.
 os.environ.setdefault(
     "XLA_FLAGS",
-    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
+    "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
 )
 for _name, _value in COMPILED.items():
     if _name.upper() not in os.environ:
@@ -114,25 +116,40 @@ def _array(values: ArrayLike, dtype: str) -> Array:
     return jax.device_put(np.asarray(values).astype(dtype))
 
 
+@functools.cache
+def _hollow(kind: type, sizes: tuple[int, ...], options: tuple, wide: bool) -> object:
+    """A module's structure, asked for once: compiling JAX's own draw takes most of a second a
+    shape, and tracing it thirty milliseconds.
+    """
+    make = functools.partial(kind, *sizes, *_NUMBERS[kind], **dict(options))
+    return eqx.filter_eval_shape(make, jax.random.key(0))
+
+
+_NUMBERS = {
+    FullyConnected: (1.0, 0.0),
+    FrozenFullyConnected: (1.0, 0.0),
+    RecurrentDiscrete: (0.0, 0.0),
+}
+
+
+def _structure(kind: type, sizes: tuple[int, ...], **options: str) -> object:
+    # Without double precision "float64" is another structure.
+    return _hollow(kind, sizes, tuple(sorted(options.items())), jax.config.jax_enable_x64)
+
+
 def _dense(
     W: ArrayLike, threshold: ArrayLike | None = 0.0, dtype: str = "float32", **options: str
 ) -> FullyConnected | FrozenFullyConnected:
-    # Only the structure is asked for: compiling JAX's own draw takes most of a second a shape.
     kind = FrozenFullyConnected if threshold is None else FullyConnected
-    make = functools.partial(kind, *np.shape(W), 1.0, 0.0, dtype=dtype, **options)
+    hollow = _structure(kind, np.shape(W), dtype=dtype, **options)
     values = [_array(v, dtype) for v in (W, 1.0, 0.0 if threshold is None else threshold)]
-    return eqx.tree_at(
-        lambda m: (m.W, m.strength, m.threshold),
-        eqx.filter_eval_shape(make, jax.random.key(0)),
-        values,
-    )
+    return eqx.tree_at(lambda m: (m.W, m.strength, m.threshold), hollow, values)
 
 
 def _binary(
     J: ArrayLike, threshold: ArrayLike = 0.0, dtype: str = "float32", **options: str
 ) -> RecurrentDiscrete:
-    make = functools.partial(RecurrentDiscrete, len(J), 0.0, 0.0, dtype=dtype, **options)
-    hollow = eqx.filter_eval_shape(make, jax.random.key(0))
+    hollow = _structure(RecurrentDiscrete, (len(J),), dtype=dtype, **options)
     values = [_array(v, dtype) for v in (J, threshold)]
     return eqx.tree_at(lambda m: (m.J, m.threshold), hollow, values)
 

@@ -3,6 +3,7 @@
 A new module, state or orchestrator gets a line here; `test_registered.py` fails until it has.
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -323,6 +324,21 @@ MODULES = {
 }
 
 
+# What these compute, another case computes too, from a number in place of a vector or from other
+# indices. Shapes, types and structures are asked of all, compiled numbers of one of each kind.
+ALIKE = {
+    "FullyConnected, per unit",
+    "RecurrentDiscrete, per unit",
+    "SparseFullyConnected, per unit",
+    "SparseFullyConnected, given wiring",
+    "SparseRecurrentDiscrete, per unit",
+    "SoftmaxReadout, per unit",
+    "LearnedFeedback, per unit",
+    "RecurrentTanh, per unit",
+    "Reshaped, frozen",
+}
+
+
 def one_by_one_backwards(layers):
     """The rows in descending order, the last one left out: no other orchestrator does that."""
     *rows, _ = layers.rows()
@@ -357,10 +373,10 @@ class BoundModule(NamedTuple):
     y_hat: Array
 
 
-@pytest.fixture(scope="session", params=MODULES)
-def bound(request) -> BoundModule:
-    """Each module in turn, with a sender's buffer, a target and a score."""
-    case, rng = MODULES[request.param], np.random.default_rng(0)
+@functools.cache
+def bind(name: str) -> BoundModule:
+    """Draws a module once for all tests."""
+    case, rng = MODULES[name], np.random.default_rng(0)
     buffers = (
         rng.normal(size=(BATCH, *case.sender)),
         rng.choice([-1.0, 1.0], (BATCH, *case.receiver)),
@@ -370,10 +386,22 @@ def bound(request) -> BoundModule:
     return BoundModule(case, module, *(jnp.asarray(b, jnp.float32) for b in buffers))
 
 
+@pytest.fixture(scope="session", params=MODULES)
+def bound(request) -> BoundModule:
+    """Each module in turn, with a sender's buffer, a target and a score."""
+    return bind(request.param)
+
+
+@pytest.fixture(scope="session", params=[name for name in MODULES if name not in ALIKE])
+def computed(request) -> BoundModule:
+    """The same for one module of each kind of implementation."""
+    return bind(request.param)
+
+
 @pytest.fixture(scope="session")
-def twin(bound) -> AbstractModule:
-    """The bound module as another key draws it."""
-    return bound.case.make(jax.random.key(1))
+def twin(computed) -> AbstractModule:
+    """The computed module as another key draws it."""
+    return computed.case.make(jax.random.key(1))
 
 
 @pytest.fixture(scope="session", params=ORCHESTRATORS, ids=lambda kind: kind.__name__)

@@ -11,7 +11,8 @@ import pytest
 from bionet.modules.interfaces import AbstractLayer
 from bionet.modules.trained import partition_trained, trained_mask
 
-DTYPES = ["float32", "bfloat16", "float16"]
+# Single precision is what everything else here runs in.
+DTYPES = ["bfloat16", "float16"]
 
 
 def everything(module, x, y, y_hat):
@@ -43,7 +44,7 @@ def negated(buffers):
 
 
 @pytest.fixture(scope="module")
-def compiled(bound):
+def compiled(computed):
     """`everything` as one program for all tests of a module; it counts how often it is traced."""
 
     @eqx.filter_jit
@@ -67,8 +68,8 @@ class Mapped(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def mapped(bound, twin, stacked) -> Mapped:
-    _, module, *buffers = bound
+def mapped(computed, twin, stacked) -> Mapped:
+    _, module, *buffers = computed
 
     @eqx.filter_jit
     def run(module, modules, buffers, pairs, gate):
@@ -92,25 +93,25 @@ def mapped(bound, twin, stacked) -> Mapped:
     return run(module, stacked(module, twin), buffers, pairs, gate)
 
 
-def test_jit_is_eager(bound, compiled, close):
-    _, *arguments = bound
+def test_jit_is_eager(computed, compiled, close):
+    _, *arguments = computed
     close(compiled(*arguments), everything(*arguments))
 
 
-def test_vmap_over_buffers_is_the_loop(bound, compiled, mapped, close, stacked):
-    _, module, *buffers = bound
+def test_vmap_over_buffers_is_the_loop(computed, compiled, mapped, close, stacked):
+    _, module, *buffers = computed
     apart = [compiled(module, *arrays) for arrays in (buffers, negated(buffers))]
     # vmap does not stack what it does not change: the structure is that of one module.
     close(mapped.over_buffers, stacked(*apart))
 
 
-def test_vmap_over_modules_is_the_loop(bound, twin, compiled, mapped, close, stacked):
-    _, module, *buffers = bound
+def test_vmap_over_modules_is_the_loop(computed, twin, compiled, mapped, close, stacked):
+    _, module, *buffers = computed
     close(mapped.over_modules, stacked(*(compiled(one, *buffers) for one in (module, twin))))
 
 
-def test_other_values_are_not_traced_again(bound, twin, compiled):
-    _, module, *buffers = bound
+def test_other_values_are_not_traced_again(computed, twin, compiled):
+    _, module, *buffers = computed
     for one in (module, changed(module, lambda leaf: 2 * leaf), twin):
         compiled(one, *buffers)
         compiled(one, *negated(buffers))
@@ -129,8 +130,8 @@ def test_a_pseudo_gradient_has_the_structure_of_its_module(bound):
         assert (leaf.shape, leaf.dtype) == (like.shape, like.dtype)
 
 
-def test_a_pseudo_gradient_is_minus_the_increments_and_zero_elsewhere(bound, compiled):
-    _, module, x, y, y_hat = bound
+def test_a_pseudo_gradient_is_minus_the_increments_and_zero_elsewhere(computed, compiled):
+    _, module, x, y, y_hat = computed
     gradient = compiled(module, x, y, y_hat)[1]
     added = module.increments(x, y, y_hat)
     assert set(added) == set(module.trained())
@@ -142,8 +143,8 @@ def test_a_pseudo_gradient_is_minus_the_increments_and_zero_elsewhere(bound, com
             np.testing.assert_allclose(found, -np.asarray(leaf), rtol=1e-5, atol=1e-6)
 
 
-def test_what_does_not_learn_has_a_pseudo_gradient_of_exact_zeros(bound, compiled):
-    _, module, *buffers = bound
+def test_what_does_not_learn_has_a_pseudo_gradient_of_exact_zeros(computed, compiled):
+    _, module, *buffers = computed
     gradient = compiled(module, *buffers)[1]
     masks = jax.tree.leaves(trained_mask(module))
     for mask, leaf in zip(masks, jax.tree.leaves(gradient), strict=True):
@@ -193,8 +194,8 @@ def test_a_saved_module_does_the_same(bound, same_bits, tmp_path, dtype):
     same_bits(eqx.tree_deserialise_leaves(path, like), module)
 
 
-def test_a_key_of_either_style_draws_the_same_module(bound, twin, same_bits):
-    case, module, *_ = bound
+def test_a_key_of_either_style_draws_the_same_module(computed, twin, same_bits):
+    case, module, *_ = computed
     same_bits(case.make(jax.random.key(0)), module)
     same_bits(case.make(jax.random.PRNGKey(0)), module)
     pairs = zip(jax.tree.leaves(module), jax.tree.leaves(twin), strict=True)
@@ -202,28 +203,38 @@ def test_a_key_of_either_style_draws_the_same_module(bound, twin, same_bits):
     assert not equal or not all(equal)
 
 
-def test_a_key_is_only_asked_for_where_it_is_used(bound, same_bits):
-    _, module, x, *_ = bound
+def test_a_key_is_only_asked_for_where_it_is_used(computed, same_bits):
+    _, module, x, *_ = computed
     drawn = [module(x, make(0)) for make in (jax.random.key, jax.random.PRNGKey)]
     same_bits(drawn[0], drawn[1])
     if not module.needs_key:
         same_bits(module(x), drawn[0])
 
 
-def test_each_sample_is_on_its_own(bound, compiled, close):
-    _, module, x, y, y_hat = bound
+def _with_first(others, source):
+    others[0] = np.asarray(source)[0]
+    return others
+
+
+def test_each_sample_is_on_its_own(computed, compiled, close):
+    _, module, x, y, y_hat = computed
     order = np.random.default_rng(1).permutation(len(x))
     message, _, *layer = compiled(module, x, y, y_hat)
     shuffled = compiled(module, *(jax.device_put(np.asarray(a)[order]) for a in (x, y, y_hat)))
     close(shuffled[0], np.asarray(message)[order])
     for found, expected in zip(shuffled[2:], layer, strict=True):
         close(found, np.asarray(expected)[order])
+    # Nor does a sample depend on what the others are.
+    company = [jax.device_put(_with_first(-np.asarray(a), a)) for a in (x, y, y_hat)]
+    for at, expected in ((0, message), *enumerate(layer, 2)):
+        found = compiled(module, *company)[at]
+        close(np.asarray(found)[:1], np.asarray(expected)[:1])
     # What is learned does not depend on the order of the batch.
     close(shuffled[1], compiled(module, x, y, y_hat)[1])
 
 
-def test_a_gate_weighs_what_each_sample_teaches(bound, compiled, mapped, close):
-    _, *arguments = bound
+def test_a_gate_weighs_what_each_sample_teaches(computed, compiled, mapped, close):
+    _, *arguments = computed
     gates = mapped.gates
     close(gates["one by one"], gates["together"])
     close(gates["open"], compiled(*arguments)[1])

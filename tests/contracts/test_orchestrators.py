@@ -18,7 +18,13 @@ def everything(orchestrator, state, rng=None):
 
 
 @pytest.fixture(scope="module")
-def compiled(wired):
+def deep(make_network, orchestrator_kind):
+    """Each orchestrator with the larger network: numbers are compiled once for each."""
+    return make_network(2, orchestrator=orchestrator_kind)
+
+
+@pytest.fixture(scope="module")
+def compiled(deep):
     """`everything` under plain `jax.jit`, for all tests of a network; it counts its traces."""
 
     @jax.jit
@@ -35,73 +41,67 @@ def compiled(wired):
 
 @pytest.fixture(scope="module")
 def other(make_network, orchestrator_kind):
-    """For a network: one of its wiring, with other numbers."""
-
-    def make(wired):
-        return make_network(len(wired.hidden), seed=1, orchestrator=orchestrator_kind)
-
-    return make
+    """A network of the same wiring, with other numbers."""
+    return make_network(2, seed=1, orchestrator=orchestrator_kind)
 
 
 @pytest.fixture(scope="module")
-def mapped(wired, other, stacked):
+def mapped(deep, other, stacked):
     """Over two states, and over two networks: one program, for each takes a compilation."""
-    twin = other(wired)
 
     @eqx.filter_jit
     def run(orchestrator, networks, state, states):
         over_states = eqx.filter_vmap(everything, in_axes=(None, 0))(orchestrator, states)
         return over_states, eqx.filter_vmap(everything, in_axes=(0, None))(networks, state)
 
-    networks = stacked(wired.orchestrator, twin.orchestrator)
-    return run(wired.orchestrator, networks, wired.clamped, stacked(wired.clamped, twin.clamped))
+    networks = stacked(deep.orchestrator, other.orchestrator)
+    return run(deep.orchestrator, networks, deep.clamped, stacked(deep.clamped, other.clamped))
 
 
-def test_plain_jit_takes_it_as_an_argument_and_is_eager(wired, compiled, close, same_bits):
-    found, expected = (run(wired.orchestrator, wired.clamped) for run in (compiled, everything))
+def test_plain_jit_takes_it_as_an_argument_and_is_eager(deep, compiled, close, same_bits):
+    found, expected = (run(deep.orchestrator, deep.clamped) for run in (compiled, everything))
     same_bits(found[:2], expected[:2])
     close(found[2], expected[2])
 
 
-def test_a_method_can_be_compiled_as_it_is(wired, same_bits):
-    expected, _ = wired.orchestrator.step(wired.clamped, rng=None)
-    found, _ = eqx.filter_jit(wired.orchestrator.step)(wired.clamped, rng=None)
+def test_a_method_can_be_compiled_as_it_is(deep, same_bits):
+    expected, _ = deep.orchestrator.step(deep.clamped, rng=None)
+    found, _ = eqx.filter_jit(deep.orchestrator.step)(deep.clamped, rng=None)
     same_bits(found, expected)
 
 
-def test_vmap_over_states_is_the_loop(wired, other, compiled, mapped, close, stacked):
-    states = wired.clamped, other(wired).clamped
-    close(mapped[0], stacked(*(compiled(wired.orchestrator, state) for state in states)))
+def test_vmap_over_states_is_the_loop(deep, other, compiled, mapped, close, stacked):
+    states = deep.clamped, other.clamped
+    close(mapped[0], stacked(*(compiled(deep.orchestrator, state) for state in states)))
 
 
-def test_vmap_over_networks_is_the_loop(wired, other, compiled, mapped, close, stacked):
-    networks = wired.orchestrator, other(wired).orchestrator
-    close(mapped[1], stacked(*(compiled(network, wired.clamped) for network in networks)))
+def test_vmap_over_networks_is_the_loop(deep, other, compiled, mapped, close, stacked):
+    networks = deep.orchestrator, other.orchestrator
+    close(mapped[1], stacked(*(compiled(network, deep.clamped) for network in networks)))
 
 
-def test_scan_is_the_loop(wired, same_bits):
+def test_scan_is_the_loop(deep, same_bits):
     def body(carry, _):
         state, key = carry
-        return wired.orchestrator.step(state, rng=key), None
+        return deep.orchestrator.step(state, rng=key), None
 
     @jax.jit
     def scanned(*starts):
         return [jax.lax.scan(body, start, length=4)[0][0] for start in starts]
 
-    found = scanned((wired.clamped, None), (wired.clamped, jax.random.key(0)))
-    expected = wired.clamped
+    found = scanned((deep.clamped, None), (deep.clamped, jax.random.key(0)))
+    expected = deep.clamped
     for _ in range(4):
-        expected, _ = wired.orchestrator.step(expected, rng=None)
+        expected, _ = deep.orchestrator.step(expected, rng=None)
     for state in found:
         same_bits(state, expected)
 
 
-def test_other_values_are_not_traced_again(wired, other, compiled):
-    doubled = jax.tree.map(lambda leaf: jax.device_put(2 * np.asarray(leaf)), wired.orchestrator)
-    twin = other(wired)
-    for network in (wired.orchestrator, doubled, twin.orchestrator):
-        compiled(network, wired.clamped)
-        compiled(network, twin.clamped)
+def test_other_values_are_not_traced_again(deep, other, compiled):
+    doubled = jax.tree.map(lambda leaf: jax.device_put(2 * np.asarray(leaf)), deep.orchestrator)
+    for network in (deep.orchestrator, doubled, other.orchestrator):
+        compiled(network, deep.clamped)
+        compiled(network, other.clamped)
     assert compiled.traces == 1
 
 
@@ -115,15 +115,15 @@ def test_pseudo_gradients_have_the_structure_of_the_orchestrator(wired):
         assert (leaf.shape, leaf.dtype) == (like.shape, like.dtype)
 
 
-def test_what_does_not_learn_has_a_pseudo_gradient_of_exact_zeros(wired, compiled):
-    gradient = compiled(wired.orchestrator, wired.clamped)[2]
-    masks = jax.tree.leaves(trained_mask(wired.orchestrator))
+def test_what_does_not_learn_has_a_pseudo_gradient_of_exact_zeros(deep, compiled):
+    gradient = compiled(deep.orchestrator, deep.clamped)[2]
+    masks = jax.tree.leaves(trained_mask(deep.orchestrator))
     learning = 0
     for mask, leaf in zip(masks, jax.tree.leaves(gradient), strict=True):
         learns = np.broadcast_to(np.asarray(mask), leaf.shape)
         assert not np.asarray(leaf)[~learns].any()
         learning += np.asarray(leaf)[learns].any()
-    assert learning == {1: 3, 2: 6}[len(wired.hidden)]
+    assert learning == 6
 
 
 def test_filter_partition_and_combine(wired, same_bits):
@@ -153,15 +153,15 @@ def test_tree_at_puts_another_module_on_an_edge(wired):
     assert np.array_equal(changed.lmap[1, 0].W, 2 * np.asarray(orchestrator.lmap[1, 0].W))
 
 
-def test_a_saved_network_answers_the_same(wired, other, compiled, same_bits, tmp_path):
+def test_a_saved_network_answers_the_same(deep, other, compiled, same_bits, tmp_path):
     path = tmp_path / "network.eqx"
-    eqx.tree_serialise_leaves(path, wired.orchestrator)
-    blank = other(wired).orchestrator
-    expected = compiled(wired.orchestrator, wired.clamped)[1].readout
-    assert not np.array_equal(compiled(blank, wired.clamped)[1].readout, expected)
+    eqx.tree_serialise_leaves(path, deep.orchestrator)
+    blank = other.orchestrator
+    expected = compiled(deep.orchestrator, deep.clamped)[1].readout
+    assert not np.array_equal(compiled(blank, deep.clamped)[1].readout, expected)
     loaded = eqx.tree_deserialise_leaves(path, blank)
-    same_bits(loaded, wired.orchestrator)
-    same_bits(compiled(loaded, wired.clamped)[1].readout, expected)
+    same_bits(loaded, deep.orchestrator)
+    same_bits(compiled(loaded, deep.clamped)[1].readout, expected)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
@@ -178,11 +178,10 @@ def test_the_dtype_is_kept(wired, make_network, orchestrator_kind, dtype):
 
 
 def test_signs_and_quarters_are_exact_in_half_precision_too(
-    wired, compiled, make_network, orchestrator_kind
+    deep, compiled, make_network, orchestrator_kind
 ):
-    expected = compiled(wired.orchestrator, wired.clamped)[1]
-    hidden = len(wired.hidden)
-    network = make_network(hidden, dtype="bfloat16", orchestrator=orchestrator_kind)
+    expected = compiled(deep.orchestrator, deep.clamped)[1]
+    network = make_network(2, dtype="bfloat16", orchestrator=orchestrator_kind)
     found = jax.jit(everything)(network.orchestrator, network.clamped)[1]
     for left, right in zip(found.buffers, expected.buffers, strict=True):
         assert np.array_equal(np.asarray(left, np.float32), right)

@@ -133,9 +133,13 @@ def networks(draw):
 
 def compare(graph, nodes, logs, eps):
     """Rolls an episode out, and compares every step of it with the simulation."""
-    state = graph.init(starting_eps=eps)
-    state = graph.init_record(state, inputs=True, state=True, output=True)
-    record = jax.device_get(jax.jit(graph.rollout)(state).aux["record"])
+
+    def roll():
+        state = graph.init(starting_eps=eps)
+        state = graph.init_record(state, inputs=True, state=True, output=True)
+        return graph.rollout(state).aux["record"]
+
+    record = jax.device_get(jax.jit(roll)())
     for kind, table in graph.timings.nodes.items():
         seq = table.seq[eps, : graph.max_steps]
         count = seq.max(initial=-1) + 1
@@ -155,15 +159,30 @@ def compare(graph, nodes, logs, eps):
 MODES = st.sampled_from([Supergraph.MCS, Supergraph.GENERATIONAL, Supergraph.TOPOLOGICAL])
 
 
-@settings(max_examples=3)
-@given(
-    nodes=networks(), seed=st.integers(0, 5), mode=MODES, prune=st.booleans(), eps=st.integers(0, 1)
-)
-def test_every_step_is_that_of_the_simulation(nodes, seed, mode, prune, eps):
-    graphs = generate_graphs(nodes, 1.2, rng=seed, num_episodes=2)
-    logs = [simulate(nodes, graph) for graph in graphs]
-    graph = Graph(nodes, nodes[-1], graphs, supergraph=mode, prune=prune)
-    compare(graph, nodes, logs, eps)
+def whole(count):
+    """A test with that many networks, each of which is a large program of its own."""
+
+    @settings(max_examples=count)
+    @given(
+        nodes=networks(),
+        seed=st.integers(0, 5),
+        mode=MODES,
+        prune=st.booleans(),
+        eps=st.integers(0, 1),
+    )
+    def test(nodes, seed, mode, prune, eps):
+        graphs = generate_graphs(nodes, 1.2, rng=seed, num_episodes=2)
+        logs = [simulate(nodes, graph) for graph in graphs]
+        graph = Graph(nodes, nodes[-1], graphs, supergraph=mode, prune=prune)
+        compare(graph, nodes, logs, eps)
+
+    return test
+
+
+# The richest network every day; others, in other modes, with the slow tests. What their tables
+# show is looked at below, without a program.
+test_every_step_is_that_of_the_simulation = whole(1)
+test_every_step_of_many_networks_is_that_of_the_simulation = pytest.mark.slow(whole(8))
 
 
 @settings(max_examples=40)
@@ -200,8 +219,9 @@ def ring():
 def test_modes_and_pruning_change_nothing(ring):
     graphs = generate_graphs(ring, 1.5, rng=1, num_episodes=2)
     logs = [simulate(ring, graph) for graph in graphs]
-    for mode in Supergraph:
-        for prune in (True, False):
-            graph = Graph(ring, "c", graphs, supergraph=mode, prune=prune)
-            assert ("lamp" in graph.timings.nodes) is not prune
-            compare(graph, ring, logs, 1)
+    # Where a mode lays out its slots, and which of them are pruned, are tables made one after the
+    # other: a mode with a kind of pruning shows the faults of both.
+    for mode, prune in zip(Supergraph, (True, False, False), strict=True):
+        graph = Graph(ring, "c", graphs, supergraph=mode, prune=prune)
+        assert ("lamp" in graph.timings.nodes) is not prune
+        compare(graph, ring, logs, 1)

@@ -113,7 +113,8 @@ def drawn_by(key):
     return np.asarray(rows) * LEARNS
 
 
-EDGES = {"all": np.inf, "some fail": THETA[0] + 0.3}
+# Both of one type: a float of Python would be another program.
+EDGES = {"all": np.float64(np.inf), "some fail": THETA[0] + 0.3}
 
 
 @pytest.mark.parametrize(

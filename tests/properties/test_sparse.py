@@ -1,5 +1,7 @@
 """What holds for every sparse module, whatever its size, its wiring and its weights."""
 
+import functools
+
 import jax
 import numpy as np
 from hypothesis import given
@@ -12,9 +14,15 @@ from bionet.rules import sparse_margin_perceptron
 
 N, D, K, F = 8, 5, 6, 3
 # Each size is a program of its own, so there are few of them, the extremes included.
-sizes = st.sampled_from([(1, 1, 1), (4, 9, 1), (9, 4, 4), (30, 30, 7), (5, 200, 150)])
+sizes = st.sampled_from([(1, 1, 1), (9, 4, 4), (5, 200, 150)])
 seeds = st.integers(0, 2**31 - 1)
 product, rule = jax.jit(gathered_product), jax.jit(sparse_margin_perceptron)
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def draw_others(key, units, fan_in):
+    """Senders among the other units, in one program a size."""
+    return without_self(draw_senders(key, units, units - 1, fan_in))
 
 
 def whole(*shape):
@@ -40,11 +48,10 @@ def test_senders_are_distinct_ascending_and_in_range(size, seed):
     assert drawn.max() < senders
 
 
-@given(st.sampled_from([(2, 1), (6, 5), (40, 3)]), seeds)
+@given(st.sampled_from([(2, 1), (6, 5), (9, 3)]), seeds)
 def test_no_unit_is_among_its_own_senders(size, seed):
     units, fan_in = size
-    drawn = draw_senders(jax.random.key(seed), units, units - 1, fan_in)
-    others = np.asarray(without_self(drawn))
+    others = np.asarray(draw_others(jax.random.key(seed), units, fan_in))
     assert (np.diff(others, axis=1) > 0).all()
     assert others.min() >= 0
     assert others.max() < units

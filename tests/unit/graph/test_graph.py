@@ -90,12 +90,59 @@ def graph(nodes, episodes):
 
 @pytest.fixture(scope="module")
 def run(graph):
-    return jax.jit(graph.run)
+    """A step as one program for all tests; it counts how often it is traced."""
+
+    @jax.jit
+    def traced(state):
+        one.traces += 1
+        return graph.run(state)
+
+    def one(state):
+        return traced(state)
+
+    one.traces = 0
+    return one
+
+
+@pytest.fixture(scope="module")
+def reset(graph):
+    return jax.jit(graph.reset)
+
+
+@pytest.fixture(scope="module")
+def step(graph):
+    """One program for the tests that step, and another one for those that override."""
+    return jax.jit(graph.step)
+
+
+@pytest.fixture(scope="module")
+def rollout(graph):
+    return jax.jit(graph.rollout)
+
+
+@pytest.fixture(scope="module")
+def begun(graph):
+    """`begun(step, eps)` is a start with a record, made by one program for all."""
+
+    def begin(step, eps):
+        return recorded(graph, starting_step=step, starting_eps=eps)
+
+    begin = jax.jit(begin)
+    return lambda step=0, eps=0: begin(step, eps)
 
 
 def recorded(graph, **options):
     state = graph.init(jax.random.key(3), **options)
     return graph.init_record(state, rng=True, inputs=True, state=True, output=True)
+
+
+def row(tree, at):
+    """A row of every leaf; NumPy reads it, since JAX would compile a program for each shape."""
+    return jax.tree.map(lambda leaf: np.asarray(as_numbers(leaf))[at], tree)
+
+
+def close(found, expected):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), found, expected)
 
 
 def test_the_published_signatures():
@@ -128,92 +175,79 @@ def test_what_a_graph_shows(graph, episodes, same):
     assert list(graph.S) == list(range(len(graph.timings.slots)))
 
 
-def test_running_rolling_out_and_stepping_agree(graph, run, same):
-    state = recorded(graph)
-    by_run = state
-    for _ in range(4):
-        by_run = run(by_run)
-    same(jax.jit(lambda s: graph.rollout(s, max_steps=4))(state), by_run)
-    stacked = jax.jit(lambda s: graph.rollout(s, max_steps=4, carry_only=False))(state)
-    same(jax.tree.map(lambda leaf: leaf[-1], stacked), by_run)
-    assert stacked.step.tolist() == [1, 2, 3, 4]
+def test_running_rolling_out_and_stepping_agree(graph, run, reset, step, rollout, begun, same):
+    by_run = [begun()]
+    for _ in range(graph.max_steps):
+        by_run.append(run(by_run[-1]))
+    same(rollout(by_run[0]), by_run[-1])
+    stacked = jax.jit(lambda s: graph.rollout(s, max_steps=4, carry_only=False))(by_run[0])
+    for n in range(4):
+        same(row(stacked, n), jax.tree.map(as_numbers, by_run[n + 1]))
 
-    step = jax.jit(graph.step)
-    by_step, seen = jax.jit(graph.reset)(state)
+    by_step, seen = reset(by_run[0])
     assert (seen.seq, seen.ts) == (0, 0)
     for n in range(1, 5):
         by_step, seen = step(by_step)
         assert (seen.seq, seen.ts) == (n, n * 100_000)
     # The one that steps is ahead by what runs before the next step of the supervisor.
-    ahead, _ = jax.jit(graph.reset)(by_run)
+    ahead, _ = reset(by_run[4])
     same(by_step, ahead)
 
 
-def test_past_the_end_nothing_changes(graph, run, same):
-    state = recorded(graph, starting_step=10)
-    last = run(state)
+def test_past_the_end_nothing_changes(graph, run, reset, step, begun, same):
+    last = run(begun(10))
     assert last.step == graph.max_steps
-    changed = run(last)
-    same(changed, last)
-    before, seen = jax.jit(graph.reset)(last)
-    after, again = jax.jit(graph.step)(before)
+    same(run(last), last)
+    before, seen = reset(last)
+    after, again = step(before)
     same(after, before)
     same(again, seen)
 
 
-def test_where_it_starts_is_clipped_to_what_there_is(graph):
+def test_where_it_starts_is_clipped_to_what_there_is(graph, begun):
     for asked, found in ((-3, 0), (2, 2), (99, 11)):
-        assert graph.init(starting_step=asked).step == found
+        assert begun(asked).step == found
     for asked, found in ((-3, 0), (1, 1), (99, 2)):
-        assert graph.init(starting_eps=asked).eps == found
-    drawn = {int(graph.init(jax.random.key(seed), randomize_eps=True).eps) for seed in range(20)}
-    assert drawn == {0, 1, 2}
+        assert begun(0, asked).eps == found
+    keys = jax.random.split(jax.random.key(0), 20)
+    drawn = jax.jit(jax.vmap(lambda key: graph.init(key, randomize_eps=True).eps))(keys)
+    assert set(drawn.tolist()) == {0, 1, 2}
 
 
-def test_the_supervisors_own_step_as_an_override_changes_nothing(graph, nodes):
-    step = jax.jit(graph.step)
-    state, seen = graph.reset(recorded(graph))
-    own, told = (jax.tree.map(as_numbers, tree) for tree in step(state))
-    found = jax.tree.map(as_numbers, step(state, *nodes[1].step(seen)))
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), found, (own, told))
+def test_the_supervisors_own_step_as_an_override_changes_nothing(nodes, reset, step, begun):
+    state, seen = reset(begun())
+    # `row` makes numbers of the keys, which cannot be subtracted.
+    own, found = row(step(state), ...), row(step(state, *nodes[1].step(seen)), ...)
+    close(found, own)
 
 
-def test_an_override_reaches_the_receivers_windows_at_its_number(graph):
-    step = jax.jit(graph.step)
-    state, seen = graph.reset(recorded(graph))
+def test_an_override_reaches_the_receivers_windows_at_its_number(reset, step, begun):
+    state, seen = reset(begun())
     for n in range(6):
-        action = jnp.array([100.0 + n, -1.0])
-        state, seen = step(state, seen.replace(state=jnp.full(2, 7.0)), action)
-        assert (state.state["brain"] == 7.0).all()
-        assert (seen.state == 7.0).all()
-    heard = state.aux["record"]["hand"].inputs["brain"]
+        action = np.array([100.0 + n, -1.0], np.float32)
+        state, seen = step(state, seen.replace(state=np.full(2, 7.0, np.float32)), action)
+        assert (np.asarray(state.state["brain"]) == 7.0).all()
+        assert (np.asarray(seen.state) == 7.0).all()
+    heard = row(state.aux["record"]["hand"].inputs["brain"], ...)
     told = heard.seq >= 0
-    assert set(np.asarray(heard.data[..., 0][told]).tolist()) >= {100.0, 103.0}
+    assert set(heard.data[..., 0][told].tolist()) >= {100.0, 103.0}
     np.testing.assert_array_equal(heard.data[..., 0][told], 100.0 + heard.seq[told])
 
 
 def test_one_of_two_is_no_override(graph, says):
-    state, seen = graph.reset(graph.init())
+    state, seen = jax.eval_shape(lambda: graph.reset(graph.init()))
     with says(ValueError, "Graph.step: step_state came alone; give both step_state and output"):
         graph.step(state, seen)
     with says(ValueError, "Graph.step: output came alone"):
         graph.step(state, output=jnp.zeros(2))
 
 
-def test_nothing_is_compiled_twice(graph):
-    count = 0
-
-    @jax.jit
-    def run(state):
-        nonlocal count
-        count += 1
-        return graph.run(state)
-
-    state = graph.init(jax.random.key(0))
+def test_nothing_is_compiled_twice(run, begun):
+    state = begun()
     for _ in range(3):
         state = run(state)
-    run(graph.init(jax.random.key(1), starting_eps=2, starting_step=3))
-    assert count == 1
+    run(begun(3, 2))
+    assert run.traces == 1
 
 
 @pytest.mark.parametrize("make", [jax.random.key, jax.random.PRNGKey])
@@ -221,9 +255,10 @@ def test_keys_of_both_styles(make, same):
     nodes = ring(Noisy)
     graph = Graph(nodes, "brain", generate_graphs(nodes, 0.4))
     keys = [make(0), make(1)]
-    ended = [jax.jit(graph.rollout)(graph.init(key)).state for key in keys]
+    rollout = jax.jit(lambda key: graph.rollout(graph.init(key)).state)
+    ended = [rollout(key) for key in keys]
     assert not np.array_equal(ended[0]["brain"], ended[1]["brain"])
-    same(jax.jit(graph.rollout)(graph.init(keys[0])).state, ended[0])
+    same(rollout(keys[0]), ended[0])
 
 
 def test_every_step_has_a_key_of_its_own():
@@ -232,31 +267,43 @@ def test_every_step_has_a_key_of_its_own():
     records = []
     for mode in Supergraph:
         graph = Graph(nodes, "brain", episodes, supergraph=mode)
-        record = jax.jit(graph.rollout)(recorded(graph)).aux["record"]
-        records.append({kind: record[kind] for kind in graph.timings.nodes})
+
+        def roll(graph=graph):
+            start = graph.init_record(graph.init(jax.random.key(3)), rng=True, output=True)
+            return graph.rollout(start).aux["record"]
+
+        record = jax.jit(roll)()
+        records.append({kind: row(record[kind], ...) for kind in graph.timings.nodes})
     for one in records[1:]:
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), one, records[0])
+        close(one, records[0])
     keys = np.concatenate([records[0][kind].rng[:3] for kind in ("eye", "hand")])
     assert len(np.unique(keys, axis=0)) == 6
 
 
 def test_many_at_once_on_schedules_of_their_own_and_on_one(graph):
-    one = jax.jit(graph.rollout)
-    starts = [graph.init(starting_eps=eps, starting_step=eps) for eps in range(3)]
-    many = jax.tree.map(lambda *leaves: jnp.stack(leaves), *starts)
-    own = jax.jit(jax.vmap(graph.rollout))(many)
-    for eps, start in enumerate(starts):
-        found = jax.tree.map(lambda leaf, eps=eps: leaf[eps], own.state)
-        jax.tree.map(
-            lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), found, one(start).state
-        )
-    gains = jnp.array([0.1, 0.5])
-    start = jax.vmap(lambda g: graph.init(params={"eye": {"gain": g}}), out_axes=SHARED)(gains)
-    assert start.step.shape == ()
-    shared = jax.jit(jax.vmap(graph.rollout, in_axes=(SHARED,), out_axes=SHARED))(start)
+    gains = np.float32([0.1, 0.5])
+
+    def begin(eps, step, gain):
+        return graph.init(params={"eye": {"gain": gain}}, starting_eps=eps, starting_step=step)
+
+    def start(gain):
+        return begin(0, 0, gain)
+
+    def roll(*args):
+        return graph.rollout(begin(*args)).state
+
+    one = jax.jit(roll)
+    starts = [np.arange(3), np.arange(3), np.float32([0.1, 0.5, 0.3])]
+    own = jax.jit(jax.vmap(roll))(*starts)
+    for eps, args in enumerate(zip(*starts, strict=True)):
+        close(row(own, eps), one(*args))
+    together = jax.eval_shape(jax.vmap(start, out_axes=SHARED), gains)
+    assert together.step.shape == ()
+    mapped = jax.vmap(graph.rollout, in_axes=(SHARED,), out_axes=SHARED)
+    shared = jax.jit(lambda g: mapped(jax.vmap(start, out_axes=SHARED)(g)))(gains)
     for at, gain in enumerate(gains):
-        alone = one(graph.init(params={"eye": {"gain": gain}}))
-        np.testing.assert_allclose(shared.state["brain"][at], alone.state["brain"], atol=1e-6)
+        alone = one(np.int64(0), np.int64(0), gain)
+        np.testing.assert_allclose(shared.state["brain"][at], alone["brain"], atol=1e-6)
 
 
 def test_gradients_are_those_of_finite_differences(graph):
@@ -264,10 +311,9 @@ def test_gradients_are_those_of_finite_differences(graph):
         state = graph.rollout(graph.init(params={"eye": {"gain": gain}}), max_steps=3)
         return state.state["brain"].sum()
 
-    slope = float(jax.jit(jax.grad(loss))(jnp.float32(0.4)))
-    step = 1e-2
-    measured = (loss(jnp.float32(0.4 + step)) - loss(jnp.float32(0.4 - step))) / (2 * step)
-    assert slope == pytest.approx(float(measured), rel=2e-2)
+    slope = float(jax.jit(jax.grad(loss))(np.float32(0.4)))
+    low, high = jax.jit(jax.vmap(loss))(np.float32([0.39, 0.41]))
+    assert slope == pytest.approx(float(high - low) / 2e-2, rel=2e-2)
     assert abs(slope) > 1e-3
 
 
@@ -312,15 +358,18 @@ def test_gradients_flow_to_a_delay():
         return np.interp(ticks - seconds, *(np.arange(0, 1, 0.02), np.sin(np.arange(0, 10, 0.2))))
 
     at = 0.033
-    assert loss(jnp.float32(at)) == pytest.approx((by_hand(at) ** 2).sum(), abs=1e-5)
-    slope = jax.grad(loss)(jnp.float32(at))
+    value, slope = jax.jit(jax.value_and_grad(loss))(np.float32(at))
+    assert value == pytest.approx((by_hand(at) ** 2).sum(), abs=1e-5)
     measured = ((by_hand(at + 1e-4) ** 2).sum() - (by_hand(at - 1e-4) ** 2).sum()) / 2e-4
     assert float(slope) == pytest.approx(measured, rel=1e-3)
 
 
 def test_a_record_holds_what_was_asked_for(graph):
-    state = graph.init_record(graph.init(), params=True, output={"eye": True, "lamp": False})
-    record = jax.jit(graph.rollout)(state).aux["record"]
+    def roll():
+        wanted = {"params": True, "output": {"eye": True, "lamp": False}}
+        return graph.rollout(graph.init_record(graph.init(), **wanted)).aux["record"]
+
+    record = row(jax.jit(roll)(), ...)
     assert record["eye"].params["gain"] == pytest.approx(0.8)
     assert record["eye"].output.shape == (36, 2)
     assert record["hand"].output is None
@@ -332,19 +381,18 @@ def test_a_record_holds_what_was_asked_for(graph):
 def test_who_is_skipped_is_heard_as_at_the_beginning(nodes, episodes):
     graph = Graph(nodes, "brain", episodes, skip=["eye"])
     assert "eye" not in graph.timings.nodes
-    state = recorded(graph)
-    record = jax.jit(graph.rollout)(state).aux["record"]
+    record = row(jax.jit(lambda: graph.rollout(recorded(graph)))().aux["record"], ...)
     heard = record["brain"].inputs["eye"]
     assert heard.seq.max() > 10
-    assert (heard.data[:11] == nodes[0].init_output()[0]).all()
+    assert (heard.data[:11] == np.asarray(nodes[0].init_output())).all()
     assert (record["eye"].output == -1).all()
 
 
-def test_larger_buffers_change_nothing(nodes, episodes, graph):
+def test_larger_buffers_change_nothing(nodes, episodes, rollout, begun):
     padded = Graph(nodes, "brain", episodes, buffer_sizes={"eye": 20}, extra_padding=3)
-    assert padded.init().buffer["eye"].shape == (20 + 3, 2)
-    ended = [jax.jit(g.rollout)(g.init()).state["brain"] for g in (graph, padded)]
-    np.testing.assert_allclose(*ended, atol=1e-6)
+    assert jax.eval_shape(padded.init).buffer["eye"].shape == (20 + 3, 2)
+    roll = jax.jit(lambda: padded.rollout(recorded(padded)).state)
+    close(roll(), rollout(begun()).state)
 
 
 def test_connecting_later_is_for_later_graphs(quiet):
@@ -353,7 +401,7 @@ def test_connecting_later_is_for_later_graphs(quiet):
     graph = Graph([eye, hand], "hand", generate_graphs([eye, hand], 0.5))
     hand.connect(eye, name="again")
     assert sorted(graph.init().inputs["hand"]) == ["eye"]
-    assert graph.run(graph.init()).step == 1
+    assert jax.jit(lambda: graph.run(graph.init()).step)() == 1
     again = Graph([eye, hand], "hand", generate_graphs([eye, hand], 0.5))
     assert sorted(again.init().inputs["hand"]) == ["again", "eye"]
 
@@ -395,11 +443,15 @@ class Remembers(Unit):
         return {"eye": InputState(default.seq, default.ts_sent, default.ts_recv, default.data + 5)}
 
 
-def test_a_node_may_begin_with_a_past_of_its_own():
-    eye, brain = Unit("eye", 10), Remembers("brain", 10)
+@pytest.mark.parametrize("mode", [Supergraph.MCS, Supergraph.GENERATIONAL])
+def test_a_node_may_begin_with_a_past_of_its_own(mode):
+    eye, brain, boss = Unit("eye", 10), Remembers("brain", 10), Unit("boss", 10)
     brain.connect(eye, window=2, delay=0.05)
-    graph = Graph([eye, brain], "brain", generate_graphs([eye, brain], 0.5))
-    record = jax.jit(graph.rollout)(recorded(graph)).aux["record"]["brain"].inputs["eye"]
+    boss.connect(brain)
+    nodes = [eye, brain, boss]
+    graph = Graph(nodes, "boss", generate_graphs(nodes, 0.5), supergraph=mode)
+    ended = jax.jit(lambda: graph.rollout(recorded(graph)))()
+    record = row(ended.aux["record"]["brain"].inputs["eye"], ...)
     assert record.seq[:3].tolist() == [[-1, -1], [-1, 0], [0, 1]]
     np.testing.assert_allclose(record.data[0], 5.3, atol=1e-6)
     np.testing.assert_allclose(record.data[1, 0], 5.3, atol=1e-6)
@@ -417,7 +469,7 @@ def test_a_single_node_is_a_network_too():
     alone = Unit("alone", 10)
     graph = Graph([alone], alone, generate_graphs([alone], 1.0))
     assert len(graph.S) == 1
-    assert jax.jit(graph.rollout)(graph.init()).step == 9
+    assert jax.jit(lambda: graph.rollout(graph.init()).step)() == 9
 
 
 @pytest.mark.parametrize(

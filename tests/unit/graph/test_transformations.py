@@ -101,6 +101,11 @@ def close(found, expected, atol=1e-6):
     jax.tree.map(check, found, expected)
 
 
+def row(tree, at):
+    """A row of every leaf; NumPy reads it, since JAX would compile a program for each shape."""
+    return jax.tree.map(lambda leaf: np.asarray(as_numbers(leaf))[at], tree)
+
+
 def avals(tree):
     """Structure, shapes and types of a tree, weak types included."""
     leaves, structure = jax.tree.flatten(tree)
@@ -127,8 +132,7 @@ def test_a_batch_with_records_is_one_after_the_other(graph, begun, ended):
     many, keys = ended
     one = jax.jit(graph.rollout)
     for eps, key in enumerate(keys):
-        alone = one(begun(key, eps))
-        close(jax.tree.map(lambda leaf, eps=eps: leaf[eps], many), alone)
+        close(row(many, eps), one(begun(key, eps)))
 
 
 def test_a_batch_on_one_schedule_with_records(graph, ended):
@@ -140,8 +144,7 @@ def test_a_batch_on_one_schedule_with_records(graph, ended):
 
     found = jax.jit(rollouts)(keys)
     assert (found.eps.tolist(), found.step.tolist()) == (1, graph.max_steps)
-    mine = jax.tree.map(lambda leaf: leaf[1], (many.state, many.aux))
-    close(jax.tree.map(lambda leaf: leaf[1], (found.state, found.aux)), mine)
+    close(row((found.state, found.aux), 1), row((many.state, many.aux), 1))
 
 
 def agree_on_what_ran(graph, found, expected, eps=1):
@@ -149,8 +152,7 @@ def agree_on_what_ran(graph, found, expected, eps=1):
     for kind, table in graph.timings.nodes.items():
         count = table.seq[eps, : graph.max_steps].max() + 1
         assert count >= graph.max_steps - 1
-        one, other = (jax.tree.map(lambda x, n=count: x[:n], r[kind]) for r in (found, expected))
-        close(one, other)
+        close(row(found[kind], slice(count)), row(expected[kind], slice(count)))
 
 
 def test_the_longer_episode_goes_on_as_if_it_were_alone(graph, ended, nodes, long):
@@ -162,7 +164,7 @@ def test_the_longer_episode_goes_on_as_if_it_were_alone(graph, ended, nodes, lon
     assert {(place[a], place[b]) for a, b in graph.S.edges} <= set(alone.S.edges)
     rollout = jax.jit(lambda key: alone.rollout(recorded(alone, key), max_steps=4))
     found = rollout(keys[1]).aux["record"]
-    agree_on_what_ran(graph, found, jax.tree.map(lambda leaf: leaf[1], many.aux["record"]))
+    agree_on_what_ran(graph, found, row(many.aux["record"], 1))
 
 
 def test_step_by_step_the_same_is_recorded(graph, begun, ended, nodes, episodes):
@@ -170,7 +172,7 @@ def test_step_by_step_the_same_is_recorded(graph, begun, ended, nodes, episodes)
     other = Graph(nodes, "agent", episodes, supergraph=Supergraph.GENERATIONAL, prune=False)
     start = jax.jit(lambda: recorded(other, keys[1], starting_eps=1))()
     by_run = jax.jit(other.rollout)(start)
-    expected = jax.tree.map(lambda leaf: leaf[1], many.aux["record"])
+    expected = row(many.aux["record"], 1)
     agree_on_what_ran(graph, by_run.aux["record"], expected)
     step = jax.jit(other.step)
     state, _ = jax.jit(other.reset)(start)
@@ -187,7 +189,7 @@ def test_any_start_may_be_traced(graph):
         state, seen = graph.reset(graph.init(starting_eps=eps, starting_step=step))
         return state.eps, state.step, seen.seq, seen.ts, seen.inputs["sensor"].seq
 
-    asked = jnp.array([[-1, 2], [0, -5], [1, 99], [7, 3]])
+    asked = np.array([[-1, 2], [0, -5], [1, 99], [7, 3]])
     found = jax.jit(jax.vmap(begin))(*asked.T)
     agent = graph.timings.nodes["agent"]
     for *start, seq, ts, window in zip(*map(np.asarray, found), strict=True):
@@ -202,7 +204,7 @@ def test_any_start_may_be_traced(graph):
 
 def test_what_was_made_before_the_start_is_what_there_was_at_the_beginning(graph, begun):
     state, seen = jax.jit(graph.reset)(begun(jax.random.key(1), 1, 2))
-    heard, made = seen.inputs["sensor"], np.asarray(state.aux["record"]["sensor"].output)
+    heard, made = row((seen.inputs["sensor"], state.aux["record"]["sensor"].output), ...)
     ran = np.unique(graph.timings.nodes["sensor"].seq[1, 2])
     assert set(heard.seq.tolist()) - set(ran.tolist())
     for seq, data in zip(heard.seq.tolist(), heard.data, strict=True):
@@ -248,9 +250,9 @@ def test_gradients_in_one_generation_after_the_other_are_those_of_finite_differe
         params["delay"] = eqx.tree_at(lambda d: d.seconds, params["delay"], point[0])
         return graph.rollout(graph.init(params={"late": params})).state["late"]
 
-    at, step = jnp.array([0.033, 1.5]), jnp.array([2e-3, 1e-2])
+    at, step = np.float32([0.033, 1.5]), np.float32([2e-3, 1e-2])
     slope = jax.jit(jax.grad(loss))(at)
-    moved = jax.jit(jax.vmap(loss))(at + jnp.stack([jnp.diag(step), -jnp.diag(step)]).reshape(4, 2))
+    moved = jax.jit(jax.vmap(loss))(at + np.concatenate([np.diag(step), -np.diag(step)]))
     np.testing.assert_allclose(slope, (moved[:2] - moved[2:]) / (2 * step), rtol=1e-2)
     assert (np.abs(slope) > 0.1).all()
 
@@ -310,7 +312,7 @@ def test_messages_of_any_kind_arrive_as_they_were_sent():
     with jax.enable_x64(True):
         nodes = mixed()
         graph = Graph(nodes, "judge", generate_graphs(nodes, 0.8))
-        record = jax.jit(lambda: graph.rollout(recorded(graph)))().aux["record"]
+        record = row(jax.jit(lambda: graph.rollout(recorded(graph)))().aux["record"], ...)
         assert record["sun"].output["light"].dtype == record["judge"].state["sum"].dtype == "f8"
         assert record["half"].state.dtype == "bfloat16"
         assert record["judge"].output["even"].dtype == bool
@@ -318,7 +320,7 @@ def test_messages_of_any_kind_arrive_as_they_were_sent():
             count = int(graph.timings.nodes[node.name].run[:, : graph.max_steps].sum())
             for name, connection in node.inputs.items():
                 sender = connection.sender
-                seen = jax.tree.map(lambda x, n=count: x[:n], record[node.name].inputs[name])
+                seen = row(record[node.name].inputs[name], slice(count))
                 assert (seen.seq[0] == -1).all()
                 assert seen.seq.max() > 1
 

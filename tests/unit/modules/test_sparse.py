@@ -116,8 +116,8 @@ def test_unit_k_hears_its_own_senders(built):
 def test_the_self_coupling_is_a_vector_of_its_own(layer):
     assert np.array_equal(np.diagonal(layer.to_dense()), np.linspace(-1, 1, 11, dtype=np.float32))
     assert not (np.asarray(layer.indices) == np.arange(11)[:, None]).any()
-    same = SparseRecurrentDiscrete(5, 0.25, 0.0, KEY, fan_in=2)
-    assert np.array_equal(same.j_d, np.full(5, 0.25))
+    same = SparseRecurrentDiscrete(11, 0.25, 0.5, KEY, fan_in=4)
+    assert np.array_equal(same.j_d, np.full(11, 0.25))
     silent = eqx.tree_at(lambda m: m.J, layer, jnp.zeros_like(layer.J))
     assert np.array_equal(silent(jnp.ones((2, 11))), np.tile(layer.j_d, (2, 1)))
 

@@ -298,8 +298,10 @@ def test_it_goes_under_jit_and_vmap(settling, same_bits):
     both = jax.tree.map(lambda leaf: jax.device_put(np.stack([leaf, -np.asarray(leaf)])), state)
     together = eqx.filter_jit(eqx.filter_vmap(everything, in_axes=(None, 0)))(network, both)
     for n in range(2):
-        one = jax.tree.map(lambda leaf, n=n: leaf[n], both)
-        same_bits(jax.tree.map(lambda leaf, n=n: leaf[n], together), compiled(network, one))
+        one, found = (
+            jax.tree.map(lambda leaf, n=n: np.asarray(leaf)[n], tree) for tree in (both, together)
+        )
+        same_bits(found, compiled(network, jax.device_put(one)))
 
 
 def test_other_numbers_are_not_traced_again(settling):

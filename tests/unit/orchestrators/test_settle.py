@@ -165,14 +165,17 @@ def test_a_key_does_not_matter_to_a_deterministic_network(one_hidden, same_bits,
     same_bits(settle(network, state, rng=rng, max_steps=3), without)
 
 
+@pytest.mark.parametrize("early_stop", [True, False])
 @pytest.mark.parametrize("make_key", [jax.random.key, jax.random.PRNGKey])
-def test_randomness_is_drawn_anew_in_each_step_as_in_the_plain_loop(noisy, same_bits, make_key):
+def test_randomness_is_drawn_anew_in_each_step_as_in_the_plain_loop(
+    noisy, same_bits, make_key, early_stop
+):
     # The noise comes from a clamped sender: a message kept from the first step would show.
     orchestrator, start = noisy.orchestrator, noisy.clamped
     expected = plain_loop(orchestrator, start, "clamped", STEPS, make_key(5))
 
     def run(key):
-        options = {"max_steps": STEPS, "phase": "clamped", "early_stop": False}
+        options = {"max_steps": STEPS, "phase": "clamped", "early_stop": early_stop}
         return settle(orchestrator, start, rng=key, **options)[0]
 
     same_bits(run(make_key(5)), expected)
