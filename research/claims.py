@@ -28,7 +28,7 @@ from typing import Any
 from page import Page
 
 from bionet._core.files import write_whole
-from bionet.studies.findings import findings
+from bionet.studies.report.findings import findings
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bionet.studies.findings import write_findings
+from bionet.studies.report.findings import write_findings
 
 if __name__ == "__main__":
     print(f"Written: {write_findings(Path(__file__).parent).name}")

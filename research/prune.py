@@ -22,10 +22,10 @@ from types import ModuleType
 from typing import Any
 
 from bionet._core.files import write_whole
-from bionet.studies.configuration import final_trials
-from bionet.studies.loading import load_study
-from bionet.studies.protocol import Study
-from bionet.studies.tuning import chosen, tuning_lines, tuning_trial
+from bionet.studies.design.configuration import final_trials
+from bionet.studies.design.loading import load_study
+from bionet.studies.design.protocol import Study
+from bionet.studies.run.tuning import chosen, tuning_lines, tuning_trial
 from bionet.zoo.setup import short_hash
 
 HERE = Path(__file__).parent

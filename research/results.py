@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from bionet.studies.arm_results import ArmResults, arm_results
-from bionet.studies.statistics import Interval, interquartile_mean, mean, paired
+from bionet.studies.report.arm_results import ArmResults, arm_results
+from bionet.studies.report.statistics import Interval, interquartile_mean, mean, paired
 
 HERE = Path(__file__).parent
 Line = dict[str, Any]

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from zoo_results import ROOT, command_of
 
-from bionet.studies.compare import COMPARISON
-from bionet.studies.findings import findings
+from bionet.studies.report.compare import COMPARISON
+from bionet.studies.report.findings import findings
 
 RESEARCH = ROOT / "research"
 PICTURES = (".svg", ".png")

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bionet import zoo
-from bionet.studies.standing import standing_of
-from bionet.studies.statistics import LEAST
+from bionet.studies.report.statistics import LEAST
+from bionet.studies.run.status import standing_of
 from bionet.zoo.catalogue import SPECS
 
 ROOT = Path(__file__).parents[2]

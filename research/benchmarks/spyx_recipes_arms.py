@@ -19,7 +19,7 @@ from spyx.experimental.zoo import classification, control
 from bionet.experimental.hybrid import SurrogateES
 from bionet.modules import LIF, CellChain, LeakyIntegrator, RecurrentSpiking, Synapses, over_time
 from bionet.training import AbstractMethod, Evolution, Gradient, Objective
-from bionet.training.trained_vector import trained_vector, with_trained
+from bionet.training.zeroth_order.trained_vector import trained_vector, with_trained
 
 Run = Callable[[], Any]
 SIGMA, LAM, RATE = 0.01, 0.2, 2e-3

@@ -29,10 +29,10 @@ import jax
 
 from bionet import fit, zoo
 from bionet.studies import read_results, run_study
-from bionet.studies.configuration import final_trials
-from bionet.studies.loading import load_study
-from bionet.studies.measure import measured
-from bionet.studies.trial import Trial
+from bionet.studies.design.configuration import final_trials
+from bionet.studies.design.loading import load_study
+from bionet.studies.design.trial import Trial
+from bionet.studies.run.measure import measured
 
 RECIPE = "prototypes-local"
 STUDY = """
@@ -70,7 +70,7 @@ def study(directory: Path, trials: int, epochs: int, jobs: int) -> float:
     """Seconds of a study that begins anew."""
     (directory / "study.py").write_text(STUDY.format(recipe=RECIPE, trials=trials, epochs=epochs))
     (directory / "results.jsonl").unlink(missing_ok=True)
-    return timed(["-m", "bionet.cli", "study", "run", ".", "--jobs", str(jobs)], directory)
+    return timed(["-m", "bionet", "study", "run", ".", "--jobs", str(jobs)], directory)
 
 
 def epochs_for(seconds: float, directory: Path) -> int:

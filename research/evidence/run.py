@@ -27,7 +27,7 @@ from lines import HEAD, Line, config_hash, measured, outdated, path_of, row, tra
 
 from bionet import zoo
 from bionet._core.files import write_whole
-from bionet.zoo.control import control_of
+from bionet.zoo.run import control_of
 
 SEEDS = 5
 

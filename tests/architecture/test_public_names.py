@@ -21,8 +21,8 @@ PUBLISHED = {
     "bionet.orchestrators.settle": ["settle"],
     "bionet.training.fit": ["fit"],
     "bionet.training.problem": ["Problem"],
-    "bionet.training.two_phase": ["TwoPhase"],
-    "bionet.training.frozen": ["FrozenHidden"],
+    "bionet.training.local.two_phase": ["TwoPhase"],
+    "bionet.training.control.frozen": ["FrozenHidden"],
     "bionet.zoo": [
         "REGISTRY",
         "Recipe",

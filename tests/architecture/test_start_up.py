@@ -35,7 +35,7 @@ def test_import_bionet_loads_nothing_heavy(run_python):
 
 @pytest.mark.parametrize("words", [("list",), ("list", "--json"), ("--help",)])
 def test_the_command_that_only_looks_loads_nothing_heavy(run_python, words):
-    result = run_python("-X", "importtime", "-m", "bionet.cli", *words)
+    result = run_python("-X", "importtime", "-m", "bionet", *words)
     assert result.returncode == 0, result.stderr[-2000:]
     assert result.stdout.strip()
     packages = imported(result.stderr)
@@ -44,7 +44,7 @@ def test_the_command_that_only_looks_loads_nothing_heavy(run_python, words):
 
 
 def test_a_worker_of_a_study_loads_only_what_every_trial_needs(run_python):
-    result = run_python("-X", "importtime", "-c", "import bionet.studies.measure")
+    result = run_python("-X", "importtime", "-c", "import bionet.studies.run.measure")
     assert result.returncode == 0, result.stderr[-2000:]
     packages = imported(result.stderr)
     assert {"jax", "optax"} <= packages

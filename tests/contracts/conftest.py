@@ -14,30 +14,30 @@ import pytest
 from jaxtyping import Array
 
 from bionet.layer_maps.sparse import LayerMap
-from bionet.modules.chain import FerromagneticChain
-from bionet.modules.convolution import Convolution2D, TransposedConvolution2D
 from bionet.modules.feedback import LearnedFeedback
+from bionet.modules.ferromagnetic import FerromagneticChain
 from bionet.modules.frozen import FrozenAdapter, FrozenLayer, frozen
 from bionet.modules.fully_connected import FrozenFullyConnected, FullyConnected
+from bionet.modules.images.convolution import Convolution2D, TransposedConvolution2D
+from bionet.modules.images.pooling import Pooling2D
+from bionet.modules.images.recurrent_convolution import RecurrentDiscrete2D
+from bionet.modules.images.reshaping import Reshaped
 from bionet.modules.input_output import OutputLayer
 from bionet.modules.interfaces import AbstractModule
-from bionet.modules.pooling import Pooling2D
 from bionet.modules.port import Port, Span
 from bionet.modules.recurrent import RecurrentDiscrete
-from bionet.modules.recurrent_convolution import RecurrentDiscrete2D
-from bionet.modules.reshaping import Reshaped
 from bionet.modules.softmax import SoftmaxReadout
 from bionet.modules.sparse import SparseFullyConnected, SparseRecurrentDiscrete
-from bionet.modules.surrogates import Surrogate
 from bionet.modules.tanh import RecurrentTanh
+from bionet.modules.through_time.surrogates import Surrogate
 from bionet.orchestrators.grouped import GroupedOrchestrator
 from bionet.orchestrators.nested import NestedNetwork
 from bionet.orchestrators.sequential import SequentialOrchestrator
 from bionet.orchestrators.stacked import StackedOrchestrator
 from bionet.orchestrators.synchronous import SynchronousOrchestrator
 from bionet.states.sequential import SequentialState
-from bionet.training.surrogate import SurrogateLayer
-from bionet.training.twin import SmoothLayer
+from bionet.training.first_order.surrogate import SurrogateLayer
+from bionet.training.first_order.twin import SmoothLayer
 
 BATCH = 6
 

@@ -20,21 +20,21 @@ from bionet.experimental.hybrid import (
     make_hybrid_train_step,
     sges_gradient,
 )
-from bionet.modules.surrogates import Surrogate
+from bionet.modules.through_time.surrogates import Surrogate
 from bionet.training.batches import ArrayBatches, Examples
-from bionet.training.evolution import Evolution
-from bionet.training.feedback_alignment import DirectFeedbackAlignment, FeedbackAlignment
+from bionet.training.checks.health import NonFiniteError
+from bionet.training.first_order.gradient import Gradient
+from bionet.training.first_order.surrogate import SurrogateGradient
 from bionet.training.fit import fit
-from bionet.training.gradient import Gradient
-from bionet.training.health import NonFiniteError
-from bionet.training.lowrank_es import LowRankES
+from bionet.training.local.feedback_alignment import DirectFeedbackAlignment, FeedbackAlignment
+from bionet.training.local.readout import FreeReadout
+from bionet.training.local.two_phase import TwoPhase
 from bionet.training.method import AbstractMethod
 from bionet.training.objective import Objective
 from bionet.training.problem import Problem
-from bionet.training.random_search import RandomSearch
-from bionet.training.readout import FreeReadout
-from bionet.training.surrogate import SurrogateGradient
-from bionet.training.two_phase import TwoPhase
+from bionet.training.zeroth_order.evolution import Evolution
+from bionet.training.zeroth_order.lowrank_es import LowRankES
+from bionet.training.zeroth_order.random_search import RandomSearch
 
 KEY = jax.random.key(0)
 MLP = eqx.nn.MLP(5, 3, width_size=4, depth=1, activation=jnp.tanh, key=KEY)

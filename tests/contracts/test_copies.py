@@ -32,10 +32,10 @@ from bionet.modules import (
     RecurrentSpiking,
     Synapses,
 )
-from bionet.modules.cells import AbstractCell
+from bionet.modules.through_time.cells import AbstractCell
 from bionet.orchestrators.sequential import SequentialOrchestrator
-from bionet.training.restricted import Restricted
-from bionet.training.twin import smooth_twin
+from bionet.training.control.restricted import Restricted
+from bionet.training.first_order.twin import smooth_twin
 
 COPIES = {
     "copy": copy.copy,

@@ -19,26 +19,27 @@ from bionet.experimental.hybrid import LocalES, PastGuidedES, SelfGuidedES, Surr
 from bionet.graph import Graph, from_layer_map, generate_graphs
 from bionet.modules.recurrent import RecurrentDiscrete
 from bionet.modules.trained import trained_mask
-from bionet.training.asynchronous import AsyncTwoPhase
 from bionet.training.batches import ArrayBatches, Examples
-from bionet.training.contrastive import Contrastive
-from bionet.training.error_phase import ErrorPhase
-from bionet.training.evolution import Evolution
-from bionet.training.feedback_alignment import DirectFeedbackAlignment, FeedbackAlignment
+from bionet.training.control.frozen import FrozenHidden
+from bionet.training.control.frozen_readout import FrozenReadout
+from bionet.training.control.linear_readout import LinearReadout
+from bionet.training.control.restricted import TrainedReadout
+from bionet.training.first_order.gradient import Gradient
+from bionet.training.first_order.surrogate import SurrogateGradient
 from bionet.training.fit import fit
-from bionet.training.frozen import FrozenHidden
-from bionet.training.frozen_readout import FrozenReadout, LinearReadout
-from bionet.training.gradient import Gradient
-from bionet.training.lowrank_es import LowRankES
+from bionet.training.local.asynchronous import AsyncTwoPhase
+from bionet.training.local.contrastive import Contrastive
+from bionet.training.local.error_phase import ErrorPhase
+from bionet.training.local.feedback_alignment import DirectFeedbackAlignment, FeedbackAlignment
+from bionet.training.local.readout import FreeReadout, ReadoutHinge, accuracy
+from bionet.training.local.storage import Recall, Storage
+from bionet.training.local.two_phase import TwoPhase
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.objective import Objective
 from bionet.training.problem import Problem
-from bionet.training.random_search import RandomSearch
-from bionet.training.readout import FreeReadout, ReadoutHinge, accuracy
-from bionet.training.restricted import TrainedReadout
-from bionet.training.storage import Recall, Storage
-from bionet.training.surrogate import SurrogateGradient
-from bionet.training.two_phase import TwoPhase
+from bionet.training.zeroth_order.evolution import Evolution
+from bionet.training.zeroth_order.lowrank_es import LowRankES
+from bionet.training.zeroth_order.random_search import RandomSearch
 
 KEY = jax.random.key(0)
 HINGE = ReadoutHinge(1.0)

@@ -16,9 +16,9 @@ from bionet import zoo
 from bionet.orchestrators.nested import NestedNetwork
 from bionet.states.sequential import SequentialState
 from bionet.training import GeneratedBatches
+from bionet.training.control.frozen import FrozenHidden
 from bionet.training.epoch import run_epoch
 from bionet.training.evaluate import _evaluate
-from bionet.training.frozen import FrozenHidden
 from bionet.training.registry import METHODS
 
 KEY = jax.random.key(0)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bionet.studies.runner import run_study
+from bionet.studies.run.runner import run_study
 
 KILLS = 20
 ARMS, SEEDS = ("a", "b", "c"), 60
@@ -25,7 +25,7 @@ NURSERY = f"""
 import os, random, signal, sys, time
 from pathlib import Path
 from bionet import zoo
-from bionet.studies.runner import run_study
+from bionet.studies.run.runner import run_study
 
 def size():
     return os.path.getsize("results.jsonl") if os.path.exists("results.jsonl") else 0

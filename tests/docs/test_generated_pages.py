@@ -9,8 +9,8 @@ from urllib.parse import unquote
 import pytest
 
 from bionet import zoo
-from bionet.studies.configuration import final_trials
-from bionet.studies.loading import load_study
+from bionet.studies.design.configuration import final_trials
+from bionet.studies.design.loading import load_study
 from bionet.training.registry import METHODS
 from bionet.zoo.catalogue import SPECS
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bionet.studies import sections
-from bionet.studies.report import found_at, tasks_of
+from bionet.studies.report import sections
+from bionet.studies.report.report import found_at, tasks_of
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted((ROOT / "research" / "studies").glob("*/README.md"))

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bionet.studies.configuration import final_trials
-from bionet.studies.loading import load_study
-from bionet.studies.tuning import tuning_trial
+from bionet.studies.design.configuration import final_trials
+from bionet.studies.design.loading import load_study
+from bionet.studies.run.tuning import tuning_trial
 
 STUDY = """
 from bionet.studies import Arm, Budget, LogUniform, Study, Tuning

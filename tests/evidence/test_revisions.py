@@ -12,7 +12,7 @@ import pytest
 
 from bionet import zoo
 from bionet.studies import Arm, Budget, Study
-from bionet.studies.configuration import config_of
+from bionet.studies.design.configuration import config_of
 from bionet.zoo.recipe import Recipe
 from bionet.zoo.setup import Setup
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from bionet.modules.cells import CellChain, Synapses
-from bionet.modules.over_time import over_time
-from bionet.modules.recurrent_spiking import RecurrentSpiking
-from bionet.modules.spiking import LIF, AdaptiveLIF, LeakyIntegrator
-from bionet.modules.state_space import S5
+from bionet.modules.through_time.cells import CellChain, Synapses
+from bionet.modules.through_time.over_time import over_time
+from bionet.modules.through_time.recurrent_spiking import RecurrentSpiking
+from bionet.modules.through_time.spiking import LIF, AdaptiveLIF, LeakyIntegrator
+from bionet.modules.through_time.state_space import S5
 
 TIME, BATCH, INPUTS, UNITS, OUT = 12, 4, 5, 6, 3
 RNG = np.random.default_rng(0)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bionet.experimental.hybrid import es_gradient, hybrid_gradient, pairs, sges_gradient
-from bionet.experimental.hybrid.noise import gaussian_rows
+from bionet.experimental.hybrid.estimate.noise import gaussian_rows
 from bionet.modules.recurrent import RecurrentDiscrete
 
 UNITS, SIGMA, K = 4, 0.3, 7

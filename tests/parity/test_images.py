@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet.modules.convolution import Convolution2D, TransposedConvolution2D
-from bionet.modules.pooling import Pooling2D
-from bionet.modules.recurrent_convolution import RecurrentDiscrete2D
+from bionet.modules.images.convolution import Convolution2D, TransposedConvolution2D
+from bionet.modules.images.pooling import Pooling2D
+from bionet.modules.images.recurrent_convolution import RecurrentDiscrete2D
 
 BATCH, IN, OUT = 3, (4, 4, 2), 3
 THRESHOLD = np.array([0.0, 0.5, 1.5])

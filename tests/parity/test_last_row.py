@@ -22,7 +22,7 @@ from bionet.orchestrators.sequential import SequentialOrchestrator
 from bionet.orchestrators.stacked import StackedOrchestrator
 from bionet.orchestrators.synchronous import SynchronousOrchestrator
 from bionet.states.sequential import SequentialState
-from bionet.training.contrastive import Contrastive
+from bionet.training.local.contrastive import Contrastive
 
 ORCHESTRATORS = {
     "sequential": lambda layers: SequentialOrchestrator(layers),

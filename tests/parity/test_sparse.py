@@ -18,7 +18,7 @@ from bionet.modules.sparse import SparseFullyConnected, SparseRecurrentDiscrete
 from bionet.orchestrators.sequential import SequentialOrchestrator
 from bionet.rules import sparse_margin_perceptron
 from bionet.states.sequential import SequentialState
-from bionet.training.two_phase import TwoPhase
+from bionet.training.local.two_phase import TwoPhase
 
 BATCH, PIXELS, HIDDEN, CLASSES, FAN_IN = 4, 9, 16, 3, 4
 RATE, DECAY, STEPS = 0.25, 0.125, 3

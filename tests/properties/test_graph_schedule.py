@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bionet.graph import BaseNode, ClippedNormal, Supergraph, Uniform, generate_graphs
-from bionet.graph.partition import cut
-from bionet.graph.supergraph import schedule
-from bionet.graph.timings import make_timings
-from bionet.graph.windows import to_networkx, windowed
+from bionet.graph.schedule.partition import cut
+from bionet.graph.schedule.supergraph import schedule
+from bionet.graph.schedule.tabulate import make_timings
+from bionet.graph.schedule.windows import to_networkx, windowed
 
 
 class Quiet(BaseNode):

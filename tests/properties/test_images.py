@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from bionet.modules.chain import FerromagneticChain
-from bionet.modules.convolution import Convolution2D, TransposedConvolution2D
-from bionet.modules.pooling import Pooling2D
+from bionet.modules.ferromagnetic import FerromagneticChain
+from bionet.modules.images.convolution import Convolution2D, TransposedConvolution2D
+from bionet.modules.images.pooling import Pooling2D
 from bionet.rules import continuous_perceptron
 
 KEY = jax.random.key(0)

@@ -6,7 +6,7 @@ from typing import Any
 from claims import script
 from results import HERE, Study, read, shown
 
-from bionet.studies.loading import load_study
+from bionet.studies.design.loading import load_study
 
 TASKS = ("prototypes", "digits")
 STUDIES = {task: Study(f"dynamics-ablation/{task}") for task in TASKS}

@@ -32,14 +32,14 @@ from jaxtyping import Array
 
 from bionet import fit, settle
 from bionet.orchestrators.messages import clamped_messages
-from bionet.studies.configuration import check, final_trials
-from bionet.studies.desk import own_cores, share
-from bionet.studies.gauges import surroundings
-from bionet.studies.loading import StudyFile, load_study
-from bionet.studies.provenance import commit
-from bionet.studies.statistics import mean
-from bionet.studies.store import Lines, read_results
-from bionet.studies.trial import Trial
+from bionet.studies.design.configuration import check, final_trials
+from bionet.studies.design.loading import StudyFile, load_study
+from bionet.studies.design.trial import Trial
+from bionet.studies.report.statistics import mean
+from bionet.studies.run.meters import surroundings
+from bionet.studies.run.provenance import commit
+from bionet.studies.run.store import Lines, read_results
+from bionet.studies.run.worker import own_cores, share
 from bionet.zoo.setup import Setup
 
 HERE = Path(__file__).parent

@@ -35,13 +35,13 @@ import optax
 from evosax.core.fitness_shaping import identity_fitness_shaping_fn
 
 from bionet.datasets import load
-from bionet.studies.gauges import Memory, compile_clock, surroundings
-from bionet.studies.provenance import commit
-from bionet.studies.statistics import mean
-from bionet.studies.store import Lines, read_results
+from bionet.studies.report.statistics import mean
+from bionet.studies.run.meters import Memory, compile_clock, surroundings
+from bionet.studies.run.provenance import commit
+from bionet.studies.run.store import Lines, read_results
 from bionet.training import Evolution, LowRankES, Objective
-from bionet.training.low_rank_noise import NoiseOfModel
-from bionet.training.trained_vector import trained_vector, with_trained
+from bionet.training.zeroth_order.low_rank_noise import NoiseOfModel
+from bionet.training.zeroth_order.trained_vector import trained_vector, with_trained
 from bionet.zoo.setup import short_hash
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
@@ -63,7 +63,7 @@ MIB = 2**20
 # Not evosax.algorithms: it starts JAX, which must not be forked.
 LIBRARIES = [
     "bionet.training",
-    "bionet.studies.gauges",
+    "bionet.studies.run.meters",
     "evosax.core.fitness_shaping",
     "sklearn.datasets",
 ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from results import Study, span
 
-from bionet.studies.costs import equal_cost, reach
+from bionet.studies.report.costs import equal_cost, reach
 
 FOUR, SWEEP = Study("hybrid-surrogate/four-arms"), Study("hybrid-surrogate/sweep")
 KINDS = {"none": "", "normalised": "", "by share of signal": "snr-", "raw": "raw-"}

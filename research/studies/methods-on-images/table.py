@@ -16,8 +16,8 @@ from pathlib import Path
 
 from bionet._core.files import write_whole
 from bionet.studies import read_results
-from bionet.studies.arm_results import ArmResults, arm_results
-from bionet.studies.statistics import Interval, mean, paired
+from bionet.studies.report.arm_results import ArmResults, arm_results
+from bionet.studies.report.statistics import Interval, mean, paired
 
 HERE = Path(__file__).parent
 PARTS = ("mnist", "fashion-mnist")

@@ -12,9 +12,9 @@ import argparse
 import re
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from importlib.metadata import version
 from typing import Any, NoReturn
 
-import bionet
 from bionet._core.files import own_path
 from bionet._core.names import closest, unknown
 from bionet.cli.errors import UsageError
@@ -38,7 +38,7 @@ def dispatch(words: Sequence[str]) -> int:
         print(_overview())
         return 0
     if words[0] in ("-V", "--version"):
-        print(f"bionet {bionet.__version__}")
+        print(f"bionet {version('bionet')}")
         return 0
     if words[0] not in COMMANDS:
         raise UsageError(_no_command(words[0]))

@@ -39,7 +39,7 @@ class Field(NamedTuple):
 
 def fields_of(config: Any) -> list[Field]:
     """The fields of a config in order, each with its present value and its comment."""
-    from bionet.training.values import field_types, type_name
+    from bionet.training.checks.values import field_types, type_name
 
     comments, types = _comments_of(config), field_types(config)
     return [
@@ -62,7 +62,7 @@ def read_settings(
     Raises:
         UsageError: a word has no "=", a field does not exist, or a value does not fit its type.
     """
-    from bionet.training.values import field_types, type_name  # it loads JAX
+    from bionet.training.checks.values import field_types, type_name  # it loads JAX
 
     types, values = field_types(config), {}
     for word in words:

@@ -69,13 +69,13 @@ def run(options: argparse.Namespace) -> int:
     load_plugins(options.plugin)
     if options.action == "compare":
         _keep_to_cpu()
-        print(import_module("bionet.studies.compare").compare(options.paths, options.out))
+        print(import_module("bionet.studies.report.compare").compare(options.paths, options.out))
         return 0
     if len(options.paths) > 1:
         raise UsageError(f"`bionet study {options.action}` takes one PATH; give one at a time.")
     if options.action == "report":
         _keep_to_cpu()
-        written = import_module("bionet.studies.report").write_report(
+        written = import_module("bionet.studies.report.report").write_report(
             options.paths[0], thresholds=options.threshold or (), tune=options.tune
         )
         print(f"The report is in {written}.")
@@ -111,8 +111,8 @@ def _run(options: argparse.Namespace) -> int:
     platforms = _keep_to_cpu()
     if options.engine != "ray":  # on a cluster the devices are elsewhere
         check_worker_platforms(platforms)
-    from bionet.studies.progress import telling
-    from bionet.studies.runner import run_study
+    from bionet.studies.run.progress import telling
+    from bionet.studies.run.runner import run_study
 
     try:
         with telling() as tell:
@@ -147,11 +147,11 @@ def _told(finished: int, missing: int) -> str:
 
 def _status(options: argparse.Namespace) -> int:
     _keep_to_cpu()
-    from bionet.studies.loading import load_study
-    from bionet.studies.progress import Progress
-    from bionet.studies.runner import tuned
-    from bionet.studies.standing import standing
-    from bionet.studies.store import read_results
+    from bionet.studies.design.loading import load_study
+    from bionet.studies.run.progress import Progress
+    from bionet.studies.run.runner import tuned
+    from bionet.studies.run.status import standing
+    from bionet.studies.run.store import read_results
 
     file = load_study(options.paths[0])
     study = tuned(file.study, options.tune)

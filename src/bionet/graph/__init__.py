@@ -1,18 +1,6 @@
 """Asynchronous networks: nodes with rates of their own, messages that take time."""
 
-from bionet.graph.base import (
-    TICKS_PER_SECOND,
-    ComputationGraph,
-    Edge,
-    GraphState,
-    InputState,
-    NodeRecord,
-    StepState,
-    Vertex,
-    Window,
-    stack_graphs,
-    ticks,
-)
+from bionet.graph.base import TICKS_PER_SECOND, Edge, Vertex, ticks
 from bionet.graph.delays import (
     AbstractDelay,
     ClippedNormal,
@@ -21,13 +9,15 @@ from bionet.graph.delays import (
     TrainableDelay,
     Uniform,
 )
-from bionet.graph.generate import augment_graphs, generate_graphs
+from bionet.graph.from_layer_map.network import Network, from_layer_map
+from bionet.graph.from_layer_map.row import Row, RowState, Source
 from bionet.graph.graph import SHARED, Graph
-from bionet.graph.network import Network, from_layer_map
 from bionet.graph.node import BaseNode, Connection
-from bionet.graph.row import Row, RowState, Source
-from bionet.graph.supergraph import Supergraph
-from bionet.graph.timings import SlotTimings, Timings
+from bionet.graph.schedule.computation_graph import ComputationGraph, stack_graphs
+from bionet.graph.schedule.generate import augment_graphs, generate_graphs
+from bionet.graph.schedule.supergraph import Supergraph
+from bionet.graph.schedule.timings import SlotTimings, Timings
+from bionet.graph.state import GraphState, InputState, NodeRecord, StepState, Window
 
 __all__ = [
     "SHARED",

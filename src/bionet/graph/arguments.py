@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bionet._core.names import unknown
-from bionet.graph.base import ComputationGraph, InputState
 from bionet.graph.node import BaseNode, Connection
+from bionet.graph.schedule.computation_graph import ComputationGraph
+from bionet.graph.state import InputState
 
 
 def known_supervisor(supervisor: str | BaseNode, nodes: Mapping[str, BaseNode]) -> str:

@@ -20,7 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
-from bionet.graph.base import TICKS_PER_SECOND, InputState, ticks
+from bionet.graph.base import TICKS_PER_SECOND, ticks
+from bionet.graph.state import InputState
 
 
 class AbstractDelay(eqx.Module):

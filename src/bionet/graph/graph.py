@@ -26,19 +26,21 @@ from bionet.graph.arguments import (
     skipped,
     whole_number,
 )
-from bionet.graph.base import ComputationGraph, GraphState, StepState, stack_graphs
-from bionet.graph.beginnings import with_beginnings
-from bionet.graph.loops import find_loop, said_loop
 from bionet.graph.node import BaseNode, Nodes, by_name
-from bionet.graph.partition import cut
-from bionet.graph.progress import Bar, Clock
-from bionet.graph.records import Wanted, new_record
-from bionet.graph.scanned import Scanned
-from bionet.graph.scheduled import Scheduled
-from bionet.graph.supergraph import Supergraph, schedule
-from bionet.graph.timings import Timings, check_timings, make_timings
-from bionet.graph.unrolled import Unrolled
-from bionet.graph.windows import WindowedGraph, to_networkx, windowed
+from bionet.graph.run.initial_state import with_beginnings
+from bionet.graph.run.records import Wanted, new_record
+from bionet.graph.run.scanned import Scanned
+from bionet.graph.run.scheduled import Scheduled
+from bionet.graph.run.unrolled import Unrolled
+from bionet.graph.schedule.computation_graph import ComputationGraph, stack_graphs
+from bionet.graph.schedule.loops import find_loop, said_loop
+from bionet.graph.schedule.partition import cut
+from bionet.graph.schedule.progress import Bar, Clock
+from bionet.graph.schedule.supergraph import Supergraph, schedule
+from bionet.graph.schedule.tabulate import check_timings, make_timings
+from bionet.graph.schedule.timings import Timings
+from bionet.graph.schedule.windows import WindowedGraph, to_networkx, windowed
+from bionet.graph.state import GraphState, StepState
 
 SHARED = GraphState(eps=None, step=None, rng=0, params=0, state=0, inputs=0, buffer=0, aux=0)  # pyright: ignore[reportArgumentType]
 """Axes for `jax.vmap` over graph states that are at one step of one episode.

@@ -24,8 +24,9 @@ import numpy as np
 from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
 from bionet._core.leaves import is_key
-from bionet.graph.base import TICKS_PER_SECOND, GraphState, InputState, StepState, ticks
+from bionet.graph.base import TICKS_PER_SECOND, ticks
 from bionet.graph.delays import AbstractDelay, TrainableDelay, as_delay
+from bionet.graph.state import GraphState, InputState, StepState
 
 
 @final
@@ -67,7 +68,7 @@ class BaseNode(abc.ABC):
             for each step of the schedule. None finds that out from what JAX knows of the step;
             True is for what it does not know, such as a `pure_callback` that must not be called
             in vain; False is for effects that may also take place where the node does not run,
-            on inputs that mean nothing. See `bionet.graph.idle`.
+            on inputs that mean nothing. See `bionet.graph.run.idle`.
 
     Raises:
         TypeError: a name that is no string, a rate or a phase that is no number.

@@ -7,8 +7,8 @@ the values. Of other rows it takes them. One with an entry below zero is in the 
 other in 0 / 1, and the one row that both share, all ones, means the same in both.
 
 A compiled program does not know the values, and takes rows for -1 / +1. So `fit` looks at a
-problem's targets before it compiles anything (`bionet.training.target_codes`); under a `jit` of
-one's own nobody does.
+problem's targets before it compiles anything (`bionet.training.checks.target_codes`); under a `jit`
+of one's own nobody does.
 """
 
 from __future__ import annotations

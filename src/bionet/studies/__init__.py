@@ -7,15 +7,16 @@ trials that have no line yet, `bionet study status PATH` says how far it is, and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bionet.studies.protocol import Arm, Budget, Study, Tuning
-from bionet.studies.spaces import Choice, LogUniform, Uniform, Whole
+from bionet._core.lazy_names import lazy_names
+from bionet.studies.design.protocol import Arm, Budget, Study, Tuning
+from bionet.studies.design.spaces import Choice, LogUniform, Uniform, Whole
 
 if TYPE_CHECKING:
-    from bionet.studies.runner import Outcome, run_study
-    from bionet.studies.standing import Standing, standing_of
-    from bionet.studies.store import read_results
+    from bionet.studies.run.runner import Outcome, run_study
+    from bionet.studies.run.status import Standing, standing_of
+    from bionet.studies.run.store import read_results
 
 __all__ = [
     "Arm",
@@ -33,18 +34,13 @@ __all__ = [
     "standing_of",
 ]
 
-_LAZY = {
-    "Outcome": "runner",
-    "Standing": "standing",
-    "read_results": "store",
-    "run_study": "runner",
-    "standing_of": "standing",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"bionet.studies.{_LAZY[name]}"), name)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Outcome": "bionet.studies.run.runner",
+        "Standing": "bionet.studies.run.status",
+        "read_results": "bionet.studies.run.store",
+        "run_study": "bionet.studies.run.runner",
+        "standing_of": "bionet.studies.run.status",
+    },
+)

@@ -24,8 +24,8 @@ from jaxtyping import Array, PRNGKeyArray, PyTree
 from bionet._core.files import entries, make_writable, write_json
 from bionet._core.leaves import as_leaf, as_numbers
 from bionet.layer_maps.sparse import leaf_name
-from bionet.training.fingerprint import generator
 from bionet.training.method import TrainState
+from bionet.training.run.fingerprint import generator
 
 FORMAT = "bionet-checkpoint-1"
 KEPT = 2

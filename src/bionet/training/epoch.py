@@ -19,8 +19,8 @@ from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
 
 from bionet._core.leaves import as_leaf, as_numbers
 from bionet.training.batches import AbstractBatches
-from bionet.training.data_checks import FLAG, held_arrays, is_faulty
-from bionet.training.health import finite_leaves
+from bionet.training.checks.data_checks import FLAG, held_arrays, is_faulty
+from bionet.training.checks.health import finite_leaves
 from bionet.training.method import AbstractMethod, TrainState
 
 Seen = Callable[[TrainState, dict[str, Array]], Any]

@@ -13,7 +13,7 @@ from bionet._core.checks import BadValuesError
 from bionet.orchestrators.interface import AbstractOrchestrator
 from bionet.orchestrators.messages import not_finite_field
 from bionet.training.batches import Examples
-from bionet.training.data_checks import check_examples
+from bionet.training.checks.data_checks import check_examples
 from bionet.training.problem import Predict, Problem, Score
 
 CHUNK = 1000

@@ -20,16 +20,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray, PyTree
 
-from bionet.training.data_checks import FLAG, check_batch, check_data
+from bionet.training.checks.data_checks import FLAG, check_batch, check_data
+from bionet.training.checks.guards import check_first_batch
+from bionet.training.checks.health import finite_leaves, non_finite, nothing_evaluated
 from bionet.training.epoch import draw_batch, flags_per_step, host_copy, on_device, run_epoch
 from bionet.training.evaluate import evaluate
-from bionet.training.guards import check_first_batch
-from bionet.training.health import finite_leaves, non_finite, nothing_evaluated
 from bionet.training.method import AbstractMethod, TrainState
 from bionet.training.problem import ROW_NAMES, Problem
-from bionet.training.progress import epoch_progress
-from bionet.training.run_checkpoints import Row, RunCheckpoints
-from bionet.training.stopping import ends_the_run, out_of_patience, tell_of_nan
+from bionet.training.run.checkpoints_of_run import Row, RunCheckpoints
+from bionet.training.run.progress import epoch_progress
+from bionet.training.run.stopping import ends_the_run, out_of_patience, tell_of_nan
 
 
 @final

@@ -15,31 +15,31 @@ from typing import Any, Final, TypeVar, final
 
 from bionet._core.names import unknown
 from bionet._core.origins import current_text
+from bionet.training.checks.values import check_values
 from bionet.training.method import AbstractMethod, MethodSpec
-from bionet.training.values import check_values
 
 M = TypeVar("M", bound=type[AbstractMethod])
 
 ENTRY_POINT_GROUP: Final = "bionet.methods"
 
 _BUILT_IN: Final = {
-    "two-phase": "bionet.training.two_phase:TwoPhase",
-    "error-phase": "bionet.training.error_phase:ErrorPhase",
-    "contrastive": "bionet.training.contrastive:Contrastive",
-    "async-two-phase": "bionet.training.asynchronous:AsyncTwoPhase",
-    "feedback-alignment": "bionet.training.feedback_alignment:FeedbackAlignment",
-    "dfa": "bionet.training.feedback_alignment:DirectFeedbackAlignment",
-    "backprop": "bionet.training.gradient:Gradient",
-    "surrogate": "bionet.training.surrogate:SurrogateGradient",
-    "es": "bionet.training.evolution:Evolution",
-    "lowrank-es": "bionet.training.lowrank_es:LowRankES",
-    "random-search": "bionet.training.random_search:RandomSearch",
-    "local-es": "bionet.experimental.hybrid.local_es:LocalES",
-    "surrogate-es": "bionet.experimental.hybrid.surrogate_es:SurrogateES",
-    "self-guided-es": "bionet.experimental.hybrid.self_guided_es:SelfGuidedES",
-    "past-guided-es": "bionet.experimental.hybrid.past_guided_es:PastGuidedES",
-    "storage": "bionet.training.storage:Storage",
-    "frozen": "bionet.training.frozen:FrozenHidden",
+    "two-phase": "bionet.training.local.two_phase:TwoPhase",
+    "error-phase": "bionet.training.local.error_phase:ErrorPhase",
+    "contrastive": "bionet.training.local.contrastive:Contrastive",
+    "async-two-phase": "bionet.training.local.asynchronous:AsyncTwoPhase",
+    "feedback-alignment": "bionet.training.local.feedback_alignment:FeedbackAlignment",
+    "dfa": "bionet.training.local.feedback_alignment:DirectFeedbackAlignment",
+    "backprop": "bionet.training.first_order.gradient:Gradient",
+    "surrogate": "bionet.training.first_order.surrogate:SurrogateGradient",
+    "es": "bionet.training.zeroth_order.evolution:Evolution",
+    "lowrank-es": "bionet.training.zeroth_order.lowrank_es:LowRankES",
+    "random-search": "bionet.training.zeroth_order.random_search:RandomSearch",
+    "local-es": "bionet.experimental.hybrid.methods.local_es:LocalES",
+    "surrogate-es": "bionet.experimental.hybrid.methods.surrogate_es:SurrogateES",
+    "self-guided-es": "bionet.experimental.hybrid.methods.self_guided_es:SelfGuidedES",
+    "past-guided-es": "bionet.experimental.hybrid.methods.past_guided_es:PastGuidedES",
+    "storage": "bionet.training.local.storage:Storage",
+    "frozen": "bionet.training.control.frozen:FrozenHidden",
 }
 
 

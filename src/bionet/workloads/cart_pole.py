@@ -21,9 +21,9 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bionet.datasets import Part, Parts
-from bionet.modules.cells import CellChain, Synapses
-from bionet.modules.spiking import LIF, LeakyIntegrator
-from bionet.training.control import Control
+from bionet.modules.through_time.cells import CellChain, Synapses
+from bionet.modules.through_time.spiking import LIF, LeakyIntegrator
+from bionet.training.control.control import Control
 from bionet.training.objective import Objective
 from bionet.workloads.workload import Workload
 

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from bionet.datasets import Splits, load, rescaled
 from bionet.datasets.floors import classification_floors
-from bionet.training.readout import accuracy
+from bionet.training.local.readout import accuracy
 
 DATASETS = ("digits", "mnist", "fashion-mnist")
 SIDE = {"digits": 8, "mnist": 28, "fashion-mnist": 28}  # pixels of a row and of a column

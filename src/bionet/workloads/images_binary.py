@@ -23,9 +23,9 @@ from bionet.modules.input_output import OutputLayer
 from bionet.modules.recurrent import RecurrentDiscrete
 from bionet.orchestrators.sequential import SequentialOrchestrator
 from bionet.states.sequential import SequentialState
-from bionet.training.control import Control
+from bionet.training.control.control import Control
+from bionet.training.local.readout import FreeReadout, ReadoutHinge
 from bionet.training.objective import Objective
-from bionet.training.readout import FreeReadout, ReadoutHinge
 from bionet.workloads import images
 from bionet.workloads.images import CLASSES, Images
 from bionet.workloads.workload import Workload

@@ -19,10 +19,10 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bionet.training.control import Control
-from bionet.training.frozen_readout import LinearReadout
+from bionet.training.control.control import Control
+from bionet.training.control.linear_readout import LinearReadout
+from bionet.training.local.readout import readout_cross_entropy
 from bionet.training.objective import Objective
-from bionet.training.readout import readout_cross_entropy
 from bionet.workloads import images
 from bionet.workloads.images import CLASSES, Images
 from bionet.workloads.workload import Workload

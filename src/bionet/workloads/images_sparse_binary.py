@@ -26,8 +26,8 @@ from bionet.modules.input_output import OutputLayer
 from bionet.modules.softmax import SoftmaxReadout
 from bionet.modules.sparse import SparseFullyConnected, SparseRecurrentDiscrete
 from bionet.orchestrators.sequential import SequentialOrchestrator
+from bionet.training.local.readout import FreeReadout, ReadoutHinge, readout_cross_entropy
 from bionet.training.objective import Objective
-from bionet.training.readout import FreeReadout, ReadoutHinge, readout_cross_entropy
 from bionet.workloads.images import CLASSES, SIDE, Images
 from bionet.workloads.images_binary import SETTLING, state
 from bionet.workloads.workload import Workload

@@ -35,8 +35,8 @@ from bionet.graph import (
     generate_graphs,
     stack_graphs,
 )
-from bionet.modules.cells import Synapses
-from bionet.training.control import Control
+from bionet.modules.through_time.cells import Synapses
+from bionet.training.control.control import Control
 from bionet.training.objective import Objective
 from bionet.workloads.workload import Workload
 

@@ -33,10 +33,10 @@ from bionet.modules.input_output import OutputLayer
 from bionet.modules.recurrent import RecurrentDiscrete
 from bionet.orchestrators.sequential import SequentialOrchestrator
 from bionet.states.sequential import SequentialState
-from bionet.training.control import Control
+from bionet.training.control.control import Control
+from bionet.training.local.readout import FreeReadout, ReadoutHinge, accuracy, readout_cross_entropy
 from bionet.training.objective import Objective
 from bionet.training.problem import Score
-from bionet.training.readout import FreeReadout, ReadoutHinge, accuracy, readout_cross_entropy
 from bionet.workloads.workload import Workload
 
 

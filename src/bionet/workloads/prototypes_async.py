@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bionet.training.asynchronous import AsyncReadout
-from bionet.training.control import Control
+from bionet.training.control.control import Control
+from bionet.training.local.asynchronous import AsyncReadout
+from bionet.training.local.readout import accuracy
+from bionet.training.local.timing import Timing, run_in_time
 from bionet.training.objective import Objective
-from bionet.training.readout import accuracy
-from bionet.training.timing import Timing, run_in_time
 from bionet.workloads import prototypes
 from bionet.workloads.workload import Workload
 

@@ -19,11 +19,11 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from bionet.interop.haiku import HaikuModel, from_haiku, predict
-from bionet.modules.surrogates import Surrogate
-from bionet.training.control import Control
-from bionet.training.frozen_readout import LinearReadout
+from bionet.modules.through_time.surrogates import Surrogate
+from bionet.training.control.control import Control
+from bionet.training.control.linear_readout import LinearReadout
+from bionet.training.local.readout import accuracy, readout_cross_entropy
 from bionet.training.objective import Objective
-from bionet.training.readout import accuracy, readout_cross_entropy
 
 OBJECTIVE: Final = Objective(predict, readout_cross_entropy)
 

@@ -24,15 +24,15 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from bionet.datasets import Splits, nearest_class_mean
 from bionet.datasets.floors import nearest_neighbour, ridge_on_inputs
 from bionet.datasets.speech import fsdd, spike_counts, synthetic_digits
-from bionet.modules.cells import CellChain, Synapses
-from bionet.modules.over_time import over_time
-from bionet.modules.recurrent_spiking import RecurrentSpiking
-from bionet.modules.spiking import AdaptiveLIF
-from bionet.modules.surrogates import Surrogate
-from bionet.training.control import Control
-from bionet.training.frozen_readout import LinearReadout
+from bionet.modules.through_time.cells import CellChain, Synapses
+from bionet.modules.through_time.over_time import over_time
+from bionet.modules.through_time.recurrent_spiking import RecurrentSpiking
+from bionet.modules.through_time.spiking import AdaptiveLIF
+from bionet.modules.through_time.surrogates import Surrogate
+from bionet.training.control.control import Control
+from bionet.training.control.linear_readout import LinearReadout
+from bionet.training.local.readout import accuracy, readout_cross_entropy
 from bionet.training.objective import Objective
-from bionet.training.readout import accuracy, readout_cross_entropy
 from bionet.workloads.workload import Workload
 
 CLASSES = 10

@@ -23,8 +23,8 @@ from bionet._core.grids import search_grid
 from bionet.datasets import Part, Parts
 from bionet.datasets.floors import PENALTIES
 from bionet.modules.recurrent import RecurrentDiscrete
+from bionet.training.local.storage import Recall, recalled, wrong_bits
 from bionet.training.objective import Objective
-from bionet.training.storage import Recall, recalled, wrong_bits
 from bionet.workloads.workload import Workload
 
 

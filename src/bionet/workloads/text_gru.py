@@ -19,9 +19,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from bionet.modules.cells import Synapses
-from bionet.training.control import Control
-from bionet.training.frozen_readout import LinearReadout
+from bionet.modules.through_time.cells import Synapses
+from bionet.training.control.control import Control
+from bionet.training.control.linear_readout import LinearReadout
 from bionet.workloads import text
 from bionet.workloads.workload import Workload
 

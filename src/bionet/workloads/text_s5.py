@@ -19,10 +19,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from bionet.modules.over_time import over_time
-from bionet.modules.state_space import S5
-from bionet.training.control import Control
-from bionet.training.frozen_readout import LinearReadout
+from bionet.modules.through_time.over_time import over_time
+from bionet.modules.through_time.state_space import S5
+from bionet.training.control.control import Control
+from bionet.training.control.linear_readout import LinearReadout
 from bionet.workloads import text
 from bionet.workloads.workload import Workload
 

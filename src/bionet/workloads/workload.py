@@ -13,11 +13,11 @@ from bionet._core.names import unknown
 from bionet._core.ownership import own_fields
 from bionet.datasets import Parts, Splits
 from bionet.states.sequential import SequentialState
-from bionet.training.control import Control
+from bionet.training.control.control import Control
 from bionet.training.objective import Objective
 
 if TYPE_CHECKING:  # the graphs are slow to import
-    from bionet.training.timing import Timing
+    from bionet.training.local.timing import Timing
 
 C = TypeVar("C")
 

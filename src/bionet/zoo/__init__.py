@@ -7,19 +7,11 @@ and `zoo.cite(id)` gives the papers. Importing this package loads neither JAX no
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bionet.zoo.registry import (
-    REGISTRY,
-    Registry,
-    UnknownRecipeError,
-    cite,
-    get,
-    list_recipes,
-    matrix,
-    names,
-    register,
-)
+from bionet._core.lazy_names import lazy_names
+from bionet.zoo.lookup import cite, get, list_recipes, matrix, names, register
+from bionet.zoo.registry import REGISTRY, Registry, UnknownRecipeError
 from bionet.zoo.spec import Band, Cost, Margin, RecipeSpec, Reference
 
 if TYPE_CHECKING:
@@ -47,16 +39,11 @@ __all__ = [
     "register",
 ]
 
-_LAZY = {
-    "Budget": "bionet.zoo.fields",
-    "Recipe": "bionet.zoo.recipe",
-    "Result": "bionet.zoo.result",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(_LAZY[name]), name)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Budget": "bionet.zoo.fields",
+        "Recipe": "bionet.zoo.recipe",
+        "Result": "bionet.zoo.result",
+    },
+)

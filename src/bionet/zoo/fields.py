@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple, final
 
+from bionet.training.checks.values import field_types
 from bionet.training.registry import METHODS
-from bionet.training.values import field_types
 
 INSIDE: Final = ("local_options", "method_options")
 """Options that hold those of another method, which have flat names of their own."""

@@ -25,15 +25,15 @@ from bionet._core.tables import print_table
 from bionet.datasets import Parts, Splits, one_vs_all
 from bionet.states.sequential import SequentialState
 from bionet.training.batches import ArrayBatches, Examples
-from bionet.training.control import Control
+from bionet.training.checks.guards import Guarded
+from bionet.training.checks.values import check_values
+from bionet.training.control.control import Control
+from bionet.training.first_order.twin import unrolled
 from bionet.training.fit import Callback
-from bionet.training.guards import Guarded
 from bionet.training.method import AbstractMethod
 from bionet.training.objective import Objective
 from bionet.training.problem import Problem
 from bionet.training.registry import METHODS, make_options
-from bionet.training.twin import unrolled
-from bionet.training.values import check_values
 from bionet.workloads.workload import Workload, check_revisions
 from bionet.zoo.fields import (
     BUDGET,

@@ -5,9 +5,10 @@ The rule for keys stands here: a seed has one key for the initial weights and on
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import jax
 from jaxtyping import PRNGKeyArray
@@ -15,13 +16,81 @@ from jaxtyping import PRNGKeyArray
 from bionet._core.contents import contents
 from bionet.datasets import Parts, Splits
 from bionet.training.checkpoints import Checkpoints
+from bionet.training.control.control import Control
+from bionet.training.control.frozen_control import FrozenControl
+from bionet.training.first_order.twin import has_signs
 from bionet.training.fit import Callback, FitResult, fit
-from bionet.training.twin import has_signs
-from bionet.zoo.control import control_of
+from bionet.training.method import AbstractMethod
+from bionet.training.problem import Problem
+from bionet.workloads.workload import Workload
 from bionet.zoo.result import Result
 
-if TYPE_CHECKING:
-    from bionet.zoo.recipe import Recipe
+
+class Runnable(Protocol):
+    """A recipe as it is set up, as far as a run asks."""
+
+    @property
+    def id(self) -> str:
+        """Its word."""
+        ...
+
+    @property
+    def metric(self) -> str:
+        """The name of what is reported."""
+        ...
+
+    @property
+    def config(self) -> Any:
+        """All its numbers, `epochs` among them."""
+        ...
+
+    @property
+    def network_config(self) -> Any:
+        """Those of its workload."""
+        ...
+
+    @property
+    def workload(self) -> Workload[Any]:
+        """The data, the network and the loss."""
+        ...
+
+    @property
+    def control(self) -> Control | None:
+        """How its hidden layers are frozen."""
+        ...
+
+    @property
+    def switched(self) -> Any:
+        """The method in the place of its own; None if there is none."""
+        ...
+
+    def replace(self, **fields: Any) -> Runnable:
+        """Returns the recipe with other numbers."""
+        ...
+
+    def build(self, key: PRNGKeyArray | None = None) -> Any:
+        """Returns a network with new weights."""
+        ...
+
+    def build_method(self) -> AbstractMethod:
+        """Returns the method that trains it."""
+        ...
+
+    def build_own_method(self) -> AbstractMethod:
+        """Returns the method that the recipe is about."""
+        ...
+
+    def splits(self, seed: int = 0) -> Splits | Parts:
+        """Returns the data."""
+        ...
+
+    def problem(self, seed: int = 0, splits: Splits | Parts | None = None) -> Problem:
+        """Returns what the method is given."""
+        ...
+
+    def baselines(self, splits: Splits | Parts) -> dict[str, float]:
+        """Returns what simple rules reach."""
+        ...
 
 
 def split_seed(seed: int) -> tuple[PRNGKeyArray, PRNGKeyArray]:
@@ -31,7 +100,7 @@ def split_seed(seed: int) -> tuple[PRNGKeyArray, PRNGKeyArray]:
 
 
 def run(
-    recipe: Recipe[Any],
+    recipe: Runnable,
     *,
     seed: int = 0,
     checkpoint: str | Path | None = None,
@@ -66,7 +135,7 @@ def run(
 
 
 def _result(
-    recipe: Recipe[Any],
+    recipe: Runnable,
     fitted: FitResult,
     control: Result | None,
     splits: Splits | Parts,
@@ -102,7 +171,7 @@ def _planned(checkpoint: str | Path | None, resume: bool, epochs: int) -> int:
     return notes.get("planned", epochs) if isinstance(notes, dict) else epochs
 
 
-def _on_the_plan(planned: Recipe[Any], recipe: Recipe[Any], done: int) -> list[str]:
+def _on_the_plan(planned: Runnable, recipe: Runnable, done: int) -> list[str]:
     """What is said of a run of another length than its schedule was planned for."""
     plan, epochs = planned.config.epochs, recipe.config.epochs
     if not (done > plan or done == epochs < plan) or _schedule(planned) == _schedule(recipe):
@@ -121,7 +190,52 @@ def _counted(epochs: int) -> str:
     return "1 epoch" if epochs == 1 else f"{epochs} epochs"
 
 
-def _schedule(recipe: Recipe[Any]) -> dict[str, str]:
+def _schedule(recipe: Runnable) -> dict[str, str]:
     """What a method is made of, but for the number of epochs itself."""
     lines = contents(recipe.build_method())
     return {name: lines[name] for name in lines if name.rpartition(".")[2] != "epochs"}
+
+
+def control_of(recipe: Runnable, problem: Problem, key: PRNGKeyArray, seed: int) -> Result | None:
+    """The frozen control's result, on the same data and seed; None if the recipe has none."""
+    began = time.perf_counter()
+    if recipe.control is None:
+        return None
+    config = recipe.config
+    control = recipe.control.measure(
+        recipe.workload,
+        recipe.network_config,
+        problem,
+        key,
+        trained_by=lambda: (recipe.build_own_method(), config.epochs),
+    )
+    return Result(
+        recipe=f"{recipe.id} (hidden frozen)",
+        dataset=config.dataset,
+        seed=seed,
+        history=({"epoch": 1, **control.validation},),
+        metrics=control.test,
+        seconds=time.perf_counter() - began,
+        metric=recipe.metric,
+        details={"control": _describe(control, recipe.metric)},
+        model=control.model,
+    )
+
+
+def _describe(control: FrozenControl, metric: str) -> str:
+    if control.hidden == "trained":
+        return "hidden layers frozen, readout trained by the same method for as long"
+    how = {
+        "dynamics": "hidden layer frozen, with its dynamics",
+        "feed-forward": "hidden layer frozen, without recurrence",
+        "features": "hidden layers frozen",
+    }[control.hidden]
+    solved = f"{how}; ridge readout, penalty {control.ridge:g} chosen on validation data"
+    if control.softmax is None:
+        return solved
+    softmax, scores = control.softmax, control.test or control.validation
+    return (
+        f"{solved}, which the {metric} is of; the loss is that of a softmax readout on the same "
+        f"features, L-BFGS on {softmax.targets:,} targets, penalty {softmax.penalty:g} chosen "
+        f"likewise, whose own {metric} is {scores[f'softmax {metric}']:.1%}"
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bionet import zoo
-from bionet.zoo import registry
+from bionet.zoo import lookup, registry
 from bionet.zoo.catalogue import SPECS
 
 PLUGIN = Path(__file__).parent / "plugin"
@@ -22,6 +22,7 @@ def fake_zoo(monkeypatch, tmp_path):
 
     own = registry.Registry([*SPECS, fake_recipe.SPEC])
     monkeypatch.setattr(registry, "REGISTRY", own)
+    monkeypatch.setattr(lookup, "REGISTRY", own)
     monkeypatch.setattr(zoo, "REGISTRY", own)
     return own
 
@@ -67,11 +68,11 @@ def plugin_environment(tmp_path):
 
 @pytest.fixture
 def process(plugin_environment, tmp_path):
-    """Runs `python -m bionet.cli` in a new process."""
+    """Runs `python -m bionet` in a new process."""
 
     def call(*words, **environment):
         return subprocess.run(
-            [sys.executable, "-m", "bionet.cli", *words],
+            [sys.executable, "-m", "bionet", *words],
             env=plugin_environment | environment, cwd=tmp_path, capture_output=True, text=True,
             timeout=60, check=False,
         )  # fmt: skip

@@ -111,7 +111,7 @@ def interruptible():
 def test_ctrl_c_is_130_in_a_real_process(plugin_environment, tmp_path):
     words = ["run", "fake-local", "--set", "trouble=wait", "--out", "here"]
     run = subprocess.Popen(
-        [sys.executable, "-m", "bionet.cli", *words],
+        [sys.executable, "-m", "bionet", *words],
         env=plugin_environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 30
@@ -124,7 +124,7 @@ def test_ctrl_c_is_130_in_a_real_process(plugin_environment, tmp_path):
 
 
 def test_a_reader_that_leaves_early_is_no_error(plugin_environment, tmp_path):
-    script = f"{sys.executable} -m bionet.cli list --json | head -c 1"
+    script = f"{sys.executable} -m bionet list --json | head -c 1"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", script],
         env=plugin_environment, cwd=tmp_path, capture_output=True, text=True, check=False,

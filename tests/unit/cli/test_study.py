@@ -57,7 +57,7 @@ def test_the_status_names_what_a_report_would_not_count(command, path):
 
 
 def test_failures_are_exit_code_1(command, path, monkeypatch):
-    from bionet.studies import runner
+    from bionet.studies.run import runner
 
     outcome = runner.Outcome(1, ("local, seed 0 failed: ValueError: no.",), 3)
     monkeypatch.setattr(runner, "run_study", lambda *paths, **options: outcome)
@@ -68,7 +68,7 @@ def test_failures_are_exit_code_1(command, path, monkeypatch):
 
 
 def test_ctrl_c_says_how_to_go_on(command, path, monkeypatch):
-    from bionet.studies import runner
+    from bionet.studies.run import runner
 
     def stop(*paths, **options):
         raise KeyboardInterrupt

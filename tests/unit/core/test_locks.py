@@ -108,7 +108,7 @@ def test_a_disk_without_locks_is_not_called_busy(tmp_path, monkeypatch):
 def test_what_needs_locks_is_imported_where_there_is_no_fcntl(tmp_path):
     script = (
         "import sys; sys.modules['fcntl'] = None\n"
-        "import bionet.studies.store as store, bionet.cli.run\n"
+        "import bionet.studies.run.store as store, bionet.cli.run\n"
         "with store.Lines('results.jsonl') as lines:\n"
         "    lines.append({'a': 1})\n"
         "    try:\n"

@@ -9,7 +9,7 @@ from bionet import zoo
 from bionet._core.leaves import own_array
 from bionet._core.ownership import is_unwritable, own_containers, read_only
 from bionet.studies import Arm, Budget, Study, Tuning
-from bionet.studies.spaces import Uniform
+from bionet.studies.design.spaces import Uniform
 from bionet.training.method import MethodSpec
 from bionet.zoo.result import Result
 

@@ -17,8 +17,8 @@ from bionet.graph import (
     Uniform,
     generate_graphs,
 )
-from bionet.graph.scheduled import fill_in
-from bionet.graph.timings import SlotTimings
+from bionet.graph.run.scheduled import fill_in
+from bionet.graph.schedule.timings import SlotTimings
 
 MODES = pytest.mark.parametrize("mode", list(Supergraph))
 

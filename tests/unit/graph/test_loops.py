@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bionet.graph import ComputationGraph, Edge, Vertex, stack_graphs
-from bionet.graph.loops import find_loop, said_loop
+from bionet.graph.schedule.loops import find_loop, said_loop
 
 
 def recorded(back, starts=(0, 10, 20)):

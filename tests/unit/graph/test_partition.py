@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from bionet.graph import ComputationGraph, Edge, Uniform, Vertex, generate_graphs, stack_graphs
-from bionet.graph.partition import cut, demands
-from bionet.graph.windows import to_networkx, windowed
+from bionet.graph.schedule.partition import cut, demands
+from bionet.graph.schedule.windows import to_networkx, windowed
 
 
 @pytest.fixture

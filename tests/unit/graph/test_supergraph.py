@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from bionet.graph import Supergraph, Uniform, generate_graphs
-from bionet.graph.partition import Demands, cut
-from bionet.graph.supergraph import fewest_slots, generations, schedule
+from bionet.graph.schedule.partition import Demands, cut
+from bionet.graph.schedule.supergraph import fewest_slots, generations, schedule
 
 
 def demand(counts, waits):
@@ -185,8 +185,8 @@ def test_more_orders_of_dropping_find_no_more_slots(quiet):
 SCRIPT = """
 import jax.numpy as jnp
 from bionet.graph import BaseNode, Uniform, generate_graphs
-from bionet.graph.partition import cut
-from bionet.graph.supergraph import schedule
+from bionet.graph.schedule.partition import cut
+from bionet.graph.schedule.supergraph import schedule
 
 class Quiet(BaseNode):
     def init_output(self, rng=None, graph_state=None):

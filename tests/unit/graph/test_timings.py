@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from bionet.graph import ComputationGraph, Supergraph, Vertex, generate_graphs
-from bionet.graph.partition import cut
-from bionet.graph.supergraph import schedule
-from bionet.graph.timings import Timings, check_timings, make_timings
-from bionet.graph.windows import windowed
+from bionet.graph.schedule.partition import cut
+from bionet.graph.schedule.supergraph import schedule
+from bionet.graph.schedule.tabulate import check_timings, make_timings
+from bionet.graph.schedule.timings import Timings
+from bionet.graph.schedule.windows import windowed
 
 
 def tables(graphs, supervisor, mode=Supergraph.MCS, prune=True, window=1):

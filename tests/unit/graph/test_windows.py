@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bionet.graph import ComputationGraph, Edge, Uniform, Vertex, generate_graphs
-from bionet.graph.windows import message_windows, newest_seen, to_networkx, windowed
+from bionet.graph.schedule.windows import message_windows, newest_seen, to_networkx, windowed
 
 
 @pytest.fixture

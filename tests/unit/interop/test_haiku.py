@@ -10,7 +10,7 @@ import pytest
 
 from bionet.interop.haiku import HaikuModel, from_haiku, predict, to_haiku
 from bionet.modules.trained import partition_trained, trained_mask
-from bionet.training.gradient import Gradient
+from bionet.training.first_order.gradient import Gradient
 from bionet.training.objective import Objective
 
 KEY = jax.random.key(0)

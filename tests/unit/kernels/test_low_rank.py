@@ -10,7 +10,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr
 
 from bionet.kernels.low_rank import LowRank, run_low_rank
 from bionet.modules.trained import partition_trained
-from bionet.training.readout import FreeReadout
+from bionet.training.local.readout import FreeReadout
 
 K = jax.random.split(jax.random.key(0), 8)
 X = jax.random.normal(K[0], (5, 4))

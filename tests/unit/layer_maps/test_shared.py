@@ -19,7 +19,7 @@ from bionet.modules.recurrent import RecurrentDiscrete
 from bionet.orchestrators.nested import NestedNetwork
 from bionet.orchestrators.sequential import SequentialOrchestrator
 from bionet.states.sequential import SequentialState
-from bionet.training.two_phase import TwoPhase
+from bionet.training.local.two_phase import TwoPhase
 
 K = jax.random.split(jax.random.key(0), 6)
 LAYER = RecurrentDiscrete(6, 0.5, 0.5, K[1])

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet.modules.cells import CellChain, Synapses, batch_axes
-from bionet.modules.over_time import over_time
-from bionet.modules.spiking import LIF, LeakyIntegrator
+from bionet.modules.through_time.cells import CellChain, Synapses, batch_axes
+from bionet.modules.through_time.over_time import over_time
+from bionet.modules.through_time.spiking import LIF, LeakyIntegrator
 from bionet.modules.trained import partition_trained, trained_mask
 
 KEYS = jax.random.split(jax.random.key(0), 4)

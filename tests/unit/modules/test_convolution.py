@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet.modules.convolution import Convolution2D, TransposedConvolution2D
 from bionet.modules.fully_connected import FullyConnected
+from bionet.modules.images.convolution import Convolution2D, TransposedConvolution2D
 from bionet.rules import margin_hinge
 
 KEY = jax.random.key(0)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet.modules.leak import Leak
+from bionet.modules.through_time.leak import Leak
 from bionet.modules.trained import apply_trained, partition_trained
 
 

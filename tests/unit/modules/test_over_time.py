@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet.modules.over_time import over_time
-from bionet.modules.spiking import LIF, AdaptiveLIF, LeakyIntegrator
+from bionet.modules.through_time.over_time import over_time
+from bionet.modules.through_time.spiking import LIF, AdaptiveLIF, LeakyIntegrator
 
 CURRENTS = jnp.asarray(np.random.default_rng(0).uniform(0, 1, (7, 4, 3)), jnp.float32)
 

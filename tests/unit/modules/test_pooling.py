@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet.modules.pooling import Pooling2D
+from bionet.modules.images.pooling import Pooling2D
 
 KINDS = {"mean": np.mean, "max": np.max}
 

@@ -8,9 +8,9 @@ import numpy as np
 import optax
 import pytest
 
-from bionet.modules.convolution import Convolution2D
+from bionet.modules.images.convolution import Convolution2D
+from bionet.modules.images.recurrent_convolution import RecurrentDiscrete2D
 from bionet.modules.recurrent import RecurrentDiscrete
-from bionet.modules.recurrent_convolution import RecurrentDiscrete2D
 from bionet.modules.trained import apply_trained, partition_trained
 
 KEY = jax.random.key(0)

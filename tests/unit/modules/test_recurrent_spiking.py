@@ -8,9 +8,9 @@ import optax
 import pytest
 
 from bionet.kernels.low_rank import LowRank, run_low_rank
-from bionet.modules.over_time import over_time
-from bionet.modules.recurrent_spiking import RecurrentSpiking
-from bionet.modules.spiking import LIF, AdaptiveLIF
+from bionet.modules.through_time.over_time import over_time
+from bionet.modules.through_time.recurrent_spiking import RecurrentSpiking
+from bionet.modules.through_time.spiking import LIF, AdaptiveLIF
 from bionet.modules.trained import apply_trained, partition_trained, trained_mask
 
 KEYS = jax.random.split(jax.random.key(0), 4)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from bionet.layer_maps.sparse import LayerMap, leaf_name
-from bionet.modules.chain import FerromagneticChain
+from bionet.modules.ferromagnetic import FerromagneticChain
 from bionet.modules.fully_connected import FrozenFullyConnected, FullyConnected
+from bionet.modules.images.reshaping import Reshaped
 from bionet.modules.input_output import OutputLayer
-from bionet.modules.reshaping import Reshaped
 from bionet.modules.trained import partition_trained, trained_mask
 
 KEY = jax.random.key(0)

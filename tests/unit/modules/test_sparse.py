@@ -16,7 +16,7 @@ from bionet.modules.recurrent import RecurrentDiscrete
 from bionet.modules.sparse import SparseFullyConnected, SparseRecurrentDiscrete
 from bionet.modules.trained import apply_trained, partition_trained, trained_mask
 from bionet.orchestrators.sequential import SequentialOrchestrator
-from bionet.training.frozen import without_recurrence
+from bionet.training.control.frozen import without_recurrence
 
 KEY = jax.random.key(0)
 BOTH = pytest.mark.parametrize("kind", ["edge", "layer"])

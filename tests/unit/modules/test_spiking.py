@@ -6,9 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet.modules.over_time import over_time
-from bionet.modules.spiking import LIF, Adapting, AdaptiveLIF, LeakyIntegrator
-from bionet.modules.surrogates import Surrogate
+from bionet.modules.through_time.over_time import over_time
+from bionet.modules.through_time.spiking import LIF, Adapting, AdaptiveLIF, LeakyIntegrator
+from bionet.modules.through_time.surrogates import Surrogate
 from bionet.modules.trained import trained_mask
 
 KINDS = [LIF, AdaptiveLIF, LeakyIntegrator]

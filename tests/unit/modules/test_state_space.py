@@ -7,8 +7,8 @@ import numpy as np
 import optax
 import pytest
 
-from bionet.modules.over_time import over_time
-from bionet.modules.state_space import S5, hippo_frequencies
+from bionet.modules.through_time.over_time import over_time
+from bionet.modules.through_time.state_space import S5, hippo_frequencies
 from bionet.modules.trained import partition_trained
 
 KEYS = jax.random.split(jax.random.key(0), 4)

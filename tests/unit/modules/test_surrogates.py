@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet.modules.surrogates import SURROGATES, Surrogate
+from bionet.modules.through_time.surrogates import SURROGATES, Surrogate
 from bionet.modules.trained import partition_trained
 
 X = np.array([-2.5, -0.75, -0.5, -0.125, -0.0, 0.0, 0.04, 0.5, 0.6, 3.0])

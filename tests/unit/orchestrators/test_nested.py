@@ -18,7 +18,7 @@ from bionet.orchestrators.stacked import StackedOrchestrator
 from bionet.orchestrators.synchronous import SynchronousOrchestrator
 from bionet.rules import violated_margin
 from bionet.states.sequential import SequentialState
-from bionet.training.two_phase import TwoPhase
+from bionet.training.local.two_phase import TwoPhase
 
 SIZES = (5, 7, 6, 3)
 WIDTH = sum(SIZES)

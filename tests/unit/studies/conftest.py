@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from bionet.studies import Arm, Budget, Study
-from bionet.studies.desk import Desk
-from bionet.studies.runner import run_study
+from bionet.studies.run.runner import run_study
+from bionet.studies.run.worker import Desk
 
 WORK = Path(__file__).parent / "work"
 NAMES = "Arm, Budget, Choice, LogUniform, Study, Tuning, Uniform, Whole"

@@ -1,6 +1,6 @@
 import pytest
 
-from bionet.studies.arm_results import ArmResults, arm_results, is_share, lower_is_better
+from bionet.studies.report.arm_results import ArmResults, arm_results, is_share, lower_is_better
 
 
 def line(arm="a", seed=0, stage="final", **changes):

@@ -5,7 +5,7 @@ import pytest
 
 from bionet import zoo
 from bionet.studies import Budget
-from bionet.studies.budget import (
+from bionet.studies.design.budget import (
     ENDLESS,
     Pace,
     ShortEpochs,

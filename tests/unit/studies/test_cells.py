@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from bionet.studies import cells
-from bionet.studies.costs import Reach
-from bionet.studies.statistics import Interval, paired
+from bionet.studies.report import table_cells as cells
+from bionet.studies.report.costs import Reach
+from bionet.studies.report.statistics import Interval, paired
 
 
 def test_numbers_and_intervals():

@@ -4,9 +4,9 @@ import re
 import pytest
 
 from bionet.studies import Arm, Budget, Study
-from bionet.studies.compare import compare
-from bionet.studies.configuration import final_trials
-from bionet.studies.store import Lines
+from bionet.studies.design.configuration import final_trials
+from bionet.studies.report.compare import compare
+from bionet.studies.run.store import Lines
 
 HEAD = "from bionet.studies import Arm, Budget, Study\n"
 STUDY = Study(

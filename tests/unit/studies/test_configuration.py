@@ -6,8 +6,8 @@ import pytest
 
 from bionet import zoo
 from bionet.studies import Arm, Budget, Choice, LogUniform, Tuning
-from bionet.studies.configuration import check, config_of, final_trials
-from bionet.studies.trial import Trial
+from bionet.studies.design.configuration import check, config_of, final_trials
+from bionet.studies.design.trial import Trial
 from bionet.zoo.setup import Setup
 
 ES = Arm("prototypes-local", method="es", options={"population": 8})

@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from bionet.studies.arm_results import ArmResults
-from bionet.studies.costs import Reach, at_cost, band, equal_cost, front, reach, thresholds
-from bionet.studies.statistics import mean
+from bionet.studies.report.arm_results import ArmResults
+from bionet.studies.report.costs import Reach, at_cost, band, equal_cost, front, reach, thresholds
+from bionet.studies.report.statistics import mean
 
 SLOW = [(10.0, 0.5), (20.0, 0.7), (30.0, 0.9)]
 FAST = [(1.0, 0.6), (2.0, 0.8), (3.0, 0.8)]

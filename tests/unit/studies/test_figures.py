@@ -2,9 +2,9 @@
 
 import pytest
 
-from bionet.studies import figures
-from bionet.studies.arm_results import ArmResults
-from bionet.studies.sections import Task
+from bionet.studies.report import figures
+from bionet.studies.report.arm_results import ArmResults
+from bionet.studies.report.sections import Task
 
 
 def arm(name, recipe, data, method=None):

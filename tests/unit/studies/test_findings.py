@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from bionet.studies.findings import OPEN, findings, write_findings
+from bionet.studies.report.findings import OPEN, findings, write_findings
 
 RESEARCH = Path(__file__).parents[3] / "research"
 PAGE = """# A title

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from bionet.studies import Arm, Budget, LogUniform, Tuning, measure
-from bionet.studies.configuration import final_trials
-from bionet.studies.gauges import Memory, compile_clock
-from bionet.studies.measure import POINTS, _thinned, measured
-from bionet.studies.tuning import tuning_trial
+from bionet.studies.design.configuration import final_trials
+from bionet.studies.run.measure import POINTS, _thinned, measured
+from bionet.studies.run.meters import Memory, compile_clock
+from bionet.studies.run.tuning import tuning_trial
 from bionet.zoo.setup import Setup
 
 SMALL = {"hidden": 8, "samples": 64, "classes": 3, "dim": 20}

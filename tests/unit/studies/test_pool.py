@@ -1,6 +1,6 @@
-from bionet.studies.desk import Answer, Opening, share
-from bionet.studies.pool import TRIES, Pool
-from bionet.studies.trial import Trial
+from bionet.studies.design.trial import Trial
+from bionet.studies.run.pool import TRIES, Pool
+from bionet.studies.run.worker import Answer, Opening, share
 
 
 def trial(arm, seed=0):

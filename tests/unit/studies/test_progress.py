@@ -4,9 +4,9 @@ import pytest
 from rich.console import Console
 
 from bionet.studies import LogUniform, Tuning
-from bionet.studies.progress import Progress, telling
-from bionet.studies.standing import standing
-from bionet.studies.store import Read
+from bionet.studies.run.progress import Progress, telling
+from bionet.studies.run.status import standing
+from bionet.studies.run.store import Read
 
 SPACE = {"learning_rate": LogUniform(1e-4, 1e-1)}
 

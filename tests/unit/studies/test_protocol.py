@@ -88,8 +88,9 @@ def test_a_report_needs_two_seeds(study):
 
 def test_declaring_a_study_loads_no_jax():
     code = (
-        "import sys; from bionet.studies import Study, Arm, Budget; import bionet.studies.local; "
-        "import bionet.studies.trial; sys.exit('jax' in sys.modules or 'numpy' in sys.modules)"
+        "import sys; from bionet.studies import Study, Arm, Budget; "
+        "import bionet.studies.run.local, bionet.studies.design.trial; "
+        "sys.exit('jax' in sys.modules or 'numpy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

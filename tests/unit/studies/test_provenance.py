@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from bionet.studies.provenance import commit
+from bionet.studies.run.provenance import commit
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bionet.studies import Arm, Budget, LogUniform, Tuning, read_results
-from bionet.studies.runner import run_study
+from bionet.studies.run.runner import run_study
 
 pytestmark = pytest.mark.skipif(
     find_spec("ray") is None, reason="Ray is not installed: python -m pip install 'bionet[ray]'"
@@ -25,12 +25,12 @@ SCRIPT = """
 import json, os, sys
 import ray
 from bionet.studies import run_study
-from bionet.studies.desk import own_cores
+from bionet.studies.run.worker import own_cores
 if __name__ == "__main__":
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False,
              logging_level="error")
     found = {}
-    works = {"real": "bionet.studies.measure:measured", "fake": "study_work:troubled"}
+    works = {"real": "bionet.studies.run.measure:measured", "fake": "study_work:troubled"}
     for name, work in works.items():
         outcome = run_study(f"{name}/study.py", engine="ray", jobs=2, work=work)
         found[name] = [outcome.finished, outcome.failed, outcome.missing]

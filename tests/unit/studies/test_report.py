@@ -9,9 +9,9 @@ import matplotlib
 import pytest
 
 from bionet.studies import Arm, Budget, Study, Tuning, Uniform, report
-from bionet.studies.configuration import final_trials
-from bionet.studies.report import write_report
-from bionet.studies.tuning import tuning_trial
+from bionet.studies.design.configuration import final_trials
+from bionet.studies.report.report import write_report
+from bionet.studies.run.tuning import tuning_trial
 
 HEAD = "from bionet.studies import Arm, Budget, Study, Tuning, Uniform\n"
 STUDY = Study(

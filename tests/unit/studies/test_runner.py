@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from bionet.studies import Arm, LogUniform, Tuning, read_results
-from bionet.studies.standing import standing_of
-from bionet.studies.tuning import chosen, tuning_trial
+from bionet.studies.run.status import standing_of
+from bionet.studies.run.tuning import chosen, tuning_trial
 
 SPACE = {"learning_rate": LogUniform(1e-4, 1e-1)}
 

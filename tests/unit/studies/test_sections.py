@@ -1,6 +1,6 @@
-from bionet.studies import sections
-from bionet.studies.arm_results import ArmResults
-from bionet.studies.sections import Task
+from bionet.studies.report import sections
+from bionet.studies.report.arm_results import ArmResults
+from bionet.studies.report.sections import Task
 
 
 def arm(name, per_epoch, values, seeds=(0, 1), metric="accuracy"):

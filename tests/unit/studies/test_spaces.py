@@ -1,8 +1,8 @@
 import pytest
 
 from bionet.studies import Arm, Choice, LogUniform, Tuning, Uniform, Whole
-from bionet.studies.spaces import nearest
-from bionet.studies.tuning import own_values
+from bionet.studies.design.spaces import nearest
+from bionet.studies.run.tuning import own_values
 
 
 @pytest.mark.parametrize(

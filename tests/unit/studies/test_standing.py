@@ -3,10 +3,10 @@
 import pytest
 
 from bionet.studies import Tuning, Uniform
-from bionet.studies.configuration import final_trials
-from bionet.studies.standing import standing
-from bionet.studies.store import Read
-from bionet.studies.tuning import tuning_trial
+from bionet.studies.design.configuration import final_trials
+from bionet.studies.run.status import standing
+from bionet.studies.run.store import Read
+from bionet.studies.run.tuning import tuning_trial
 
 SPACES = {name: {"threshold_in": Uniform(0.5, 5.0)} for name in ("narrow", "wide")}
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from bionet.studies.statistics import (
+from bionet.studies.report.statistics import (
     RESAMPLES,
     Interval,
     coverage,

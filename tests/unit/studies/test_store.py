@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from bionet.studies.store import Lines, read_results
+from bionet.studies.run.store import Lines, read_results
 
 
 def line(number, study="mine", **more):

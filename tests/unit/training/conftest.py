@@ -16,10 +16,10 @@ import pytest
 from jaxtyping import Array
 
 from bionet.training.batches import ArrayBatches, Examples
+from bionet.training.local.readout import FreeReadout, ReadoutHinge, accuracy
+from bionet.training.local.two_phase import TwoPhase
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.problem import Problem
-from bionet.training.readout import FreeReadout, ReadoutHinge, accuracy
-from bionet.training.two_phase import TwoPhase
 
 TRAIN, BATCH, VALIDATION, TEST = 40, 8, 13, 11
 

@@ -9,9 +9,9 @@ import pytest
 
 from bionet.graph import Graph, Uniform, from_layer_map, generate_graphs
 from bionet.modules.trained import partition_trained
-from bionet.training.asynchronous import AsyncReadout, AsyncTwoPhase
-from bionet.training.readout import FreeReadout
-from bionet.training.two_phase import TwoPhase
+from bionet.training.local.asynchronous import AsyncReadout, AsyncTwoPhase
+from bionet.training.local.readout import FreeReadout
+from bionet.training.local.two_phase import TwoPhase
 
 KEY = jax.random.key(0)
 

@@ -15,8 +15,8 @@ import pytest
 from bionet.training.checkpoints import CheckpointError, Checkpoints
 from bionet.training.epoch import run_epoch
 from bionet.training.fit import fit
-from bionet.training.run_checkpoints import FitWarning
-from bionet.training.two_phase import TwoPhase
+from bionet.training.local.two_phase import TwoPhase
+from bionet.training.run.checkpoints_of_run import FitWarning
 
 KEY = jax.random.key(5)
 

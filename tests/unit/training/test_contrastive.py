@@ -8,8 +8,8 @@ import optax
 import pytest
 
 from bionet.orchestrators.settle import settle
-from bionet.training.contrastive import Contrastive
 from bionet.training.fit import fit
+from bionet.training.local.contrastive import Contrastive
 
 KEY = jax.random.key(0)
 

@@ -20,8 +20,8 @@ from bionet.training import (
     fit,
     frozen_control,
 )
-from bionet.training.data_checks import is_local
-from bionet.training.restricted import inside
+from bionet.training.checks.data_checks import is_local
+from bionet.training.control.restricted import inside
 
 KEY = jax.random.key(0)
 UNLABELLED = "FullyConnected: labels need to be -1 or +1, but others came;"

@@ -10,7 +10,7 @@ import jax
 import pytest
 
 from bionet.training.batches import ArrayBatches, Examples
-from bionet.training.devices import ShardedBatches, batch_mesh
+from bionet.training.run.devices import ShardedBatches, batch_mesh
 
 PROGRAM = Path(__file__).with_name("eight_devices.py")
 

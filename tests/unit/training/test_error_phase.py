@@ -15,10 +15,10 @@ from bionet.modules.fully_connected import FrozenFullyConnected
 from bionet.modules.softmax import SoftmaxReadout
 from bionet.orchestrators.sequential import SequentialOrchestrator
 from bionet.rules import cross_entropy
-from bionet.training.data_checks import check_batch
-from bionet.training.error_phase import ErrorPhase
+from bionet.training.checks.data_checks import check_batch
 from bionet.training.fit import fit
-from bionet.training.readout import FreeReadout, readout_cross_entropy
+from bionet.training.local.error_phase import ErrorPhase
+from bionet.training.local.readout import FreeReadout, readout_cross_entropy
 
 KEY = jax.random.key(0)
 SGD = optax.sgd(1.0)

@@ -9,8 +9,8 @@ import pytest
 from evosax.algorithms import distribution_based_algorithms
 
 from bionet.modules.recurrent import RecurrentDiscrete
-from bionet.training.evolution import WITHOUT_A_MEAN, Evolution
 from bionet.training.objective import Objective
+from bionet.training.zeroth_order.evolution import WITHOUT_A_MEAN, Evolution
 
 KEY = jax.random.key(0)
 TARGET = np.array([1.0, -2.0, 0.5], np.float32)

@@ -10,14 +10,14 @@ import jax.numpy as jnp
 import optax
 import pytest
 
-from bionet.training import fingerprint as module
 from bionet.training.batches import ArrayBatches, Examples, GeneratedBatches
 from bionet.training.checkpoints import CheckpointError, Checkpoints
-from bionet.training.devices import ShardedBatches, batch_mesh
-from bionet.training.fingerprint import difference, fingerprint, versions_told
+from bionet.training.first_order.gradient import Gradient
 from bionet.training.fit import fit
-from bionet.training.gradient import Gradient
 from bionet.training.objective import Objective
+from bionet.training.run import fingerprint as module
+from bionet.training.run.devices import ShardedBatches, batch_mesh
+from bionet.training.run.fingerprint import difference, fingerprint, versions_told
 
 KEY = jax.random.key(5)
 

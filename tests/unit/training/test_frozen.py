@@ -17,11 +17,11 @@ from bionet.modules.softmax import SoftmaxReadout
 from bionet.orchestrators.nested import NestedNetwork
 from bionet.orchestrators.sequential import SequentialOrchestrator
 from bionet.training.batches import ArrayBatches, Examples, StackedBatches
+from bionet.training.control.frozen import FrozenHidden, frozen_control, without_recurrence
 from bionet.training.evaluate import evaluate
 from bionet.training.fit import fit
-from bionet.training.frozen import FrozenHidden, frozen_control, without_recurrence
+from bionet.training.local.readout import FreeReadout
 from bionet.training.method import TrainState
-from bionet.training.readout import FreeReadout
 
 KEY = jax.random.key(0)
 STEPS = 3

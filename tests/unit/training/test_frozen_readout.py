@@ -19,7 +19,7 @@ from bionet.training import (
     evaluate,
     frozen_readout_control,
 )
-from bionet.training.softmax_readout import fit_softmax
+from bionet.training.control.softmax_readout import fit_softmax
 
 KEY = jax.random.key(0)
 MODEL = eqx.nn.MLP(4, 2, width_size=5, depth=1, activation=jnp.tanh, key=KEY)

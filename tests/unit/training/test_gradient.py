@@ -20,8 +20,8 @@ from bionet.training import (
     loss_and_gradient,
     smooth_twin,
 )
-from bionet.training.restricted import TrainedReadout, on_whole
-from bionet.training.twin import UnrolledReadout
+from bionet.training.control.restricted import TrainedReadout, on_whole
+from bionet.training.first_order.twin import UnrolledReadout
 
 KEY = jax.random.key(0)
 

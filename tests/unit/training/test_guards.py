@@ -32,7 +32,7 @@ from bionet.training import (
     fit,
     readout_cross_entropy,
 )
-from bionet.training.twin import smooth_twin, unrolled
+from bionet.training.first_order.twin import smooth_twin, unrolled
 
 KEY = jax.random.key(0)
 MLP = eqx.nn.MLP(5, 3, width_size=4, depth=1, activation=jnp.tanh, key=KEY)

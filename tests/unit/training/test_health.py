@@ -15,9 +15,9 @@ from jaxtyping import Array
 from bionet.modules.trained import apply_trained, partition_trained
 from bionet.training.batches import ArrayBatches
 from bionet.training.checkpoints import CheckpointError, Checkpoints
+from bionet.training.checks.health import NonFiniteError, finite_leaves, leaf_names, non_finite
 from bionet.training.fit import fit
-from bionet.training.health import NonFiniteError, finite_leaves, leaf_names, non_finite
-from bionet.training.two_phase import TwoPhase
+from bionet.training.local.two_phase import TwoPhase
 
 KEY = jax.random.key(0)
 LEAVES = {(1, 0): "W", (1, 1): "J", (2, 1): "W"}

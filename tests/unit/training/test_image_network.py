@@ -13,19 +13,19 @@ import optax
 import pytest
 
 from bionet.layer_maps.sparse import LayerMap
-from bionet.modules.convolution import Convolution2D, TransposedConvolution2D
 from bionet.modules.fully_connected import FrozenFullyConnected, FullyConnected
+from bionet.modules.images.convolution import Convolution2D, TransposedConvolution2D
+from bionet.modules.images.pooling import Pooling2D
+from bionet.modules.images.recurrent_convolution import RecurrentDiscrete2D
+from bionet.modules.images.reshaping import Reshaped
 from bionet.modules.input_output import OutputLayer
-from bionet.modules.pooling import Pooling2D
-from bionet.modules.recurrent_convolution import RecurrentDiscrete2D
-from bionet.modules.reshaping import Reshaped
 from bionet.orchestrators.messages import local_field
 from bionet.orchestrators.sequential import SequentialOrchestrator
 from bionet.orchestrators.settle import settle
 from bionet.rules import violated_margin
 from bionet.states.sequential import SequentialState
-from bionet.training.readout import FreeReadout, accuracy
-from bionet.training.two_phase import TwoPhase
+from bionet.training.local.readout import FreeReadout, accuracy
+from bionet.training.local.two_phase import TwoPhase
 
 PIXELS, LARGE, SMALL, CLASSES = (6, 6, 1), (6, 6, 3), (3, 3, 3), 2
 STATE = SequentialState((PIXELS, LARGE, SMALL, CLASSES))

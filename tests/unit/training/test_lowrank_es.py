@@ -7,9 +7,9 @@ import numpy as np
 import optax
 import pytest
 
-from bionet.training.low_rank_noise import NoiseOf, draw
-from bionet.training.lowrank_es import LowRankES
 from bionet.training.objective import Objective
+from bionet.training.zeroth_order.low_rank_noise import NoiseOf, draw
+from bionet.training.zeroth_order.lowrank_es import LowRankES
 
 KEY = jax.random.key(0)
 K = jax.random.split(KEY, 6)

@@ -30,7 +30,7 @@ from bionet.training import (
     SurrogateGradient,
     TwoPhase,
 )
-from bionet.training.optimizers import asked_for
+from bionet.training.first_order.optimizers import asked_for
 
 KEY = jax.random.key(0)
 MLP = eqx.nn.MLP(5, 3, width_size=4, depth=1, activation=jnp.tanh, key=KEY)

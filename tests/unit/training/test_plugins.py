@@ -8,7 +8,7 @@ from bionet import zoo
 from bionet._core.origins import text_hash
 from bionet.cli import main
 from bionet.studies import Arm, Budget, Study, read_results
-from bionet.studies.runner import run_study
+from bionet.studies.run.runner import run_study
 from bionet.training.plugins import LOADED, load_plugin, run_plugin
 from bionet.training.registry import METHODS
 
@@ -19,7 +19,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 from bionet.training import AbstractMethod, MethodSpec, TrainState, register_method
-from bionet.training.trained_vector import trained_vector, with_trained
+from bionet.training.zeroth_order.trained_vector import trained_vector, with_trained
 
 @dataclass(frozen=True)
 class Options:
@@ -99,7 +99,9 @@ class TestLoading:
             load_plugin(plugin)
 
     def test_a_word_of_ours_is_refused(self, tmp_path):
-        with pytest.raises(ValueError, match="the word 'es' is that of bionet.training.evolution"):
+        with pytest.raises(
+            ValueError, match="the word 'es' is that of bionet.training.zeroth_order.evolution"
+        ):
             run_plugin(TEXT.replace("WORD", "es"), "es.py")
         assert METHODS.origin("es") is None
 

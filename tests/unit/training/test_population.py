@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet.training.devices import batch_mesh
-from bionet.training.population import Population, judged, told
+from bionet.training.run.devices import batch_mesh
+from bionet.training.zeroth_order.population import Population, judged, told
 
 PROGRAM = Path(__file__).with_name("eight_devices_population.py")
 NAN, INF = float("nan"), float("inf")

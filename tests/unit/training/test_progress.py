@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bionet.training.fit import fit
-from bionet.training.progress import epoch_progress
+from bionet.training.run.progress import epoch_progress
 
 ROW = {"loss": 0.12345, "accuracy": 0.98765, "seconds": 1.0}
 

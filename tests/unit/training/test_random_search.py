@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bionet.training.objective import Objective
-from bionet.training.random_search import RandomSearch
+from bionet.training.zeroth_order.random_search import RandomSearch
 
 KEY = jax.random.key(0)
 MODEL = {"w": jnp.asarray([1.0, -2.0])}

@@ -7,7 +7,7 @@ import numpy as np
 import optax
 import pytest
 
-from bionet.training.readout import FreeReadout, ReadoutHinge, accuracy, readout_cross_entropy
+from bionet.training.local.readout import FreeReadout, ReadoutHinge, accuracy, readout_cross_entropy
 
 
 def by_hand(network, x, steps):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bionet.training.fit import fit
-from bionet.training.run_checkpoints import FitWarning
-from bionet.training.stopping import ends_the_run, out_of_patience
+from bionet.training.run.checkpoints_of_run import FitWarning
+from bionet.training.run.stopping import ends_the_run, out_of_patience
 
 KEY = jax.random.key(0)
 NAN = float("nan")

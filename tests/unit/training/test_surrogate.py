@@ -8,7 +8,7 @@ import optax
 import pytest
 
 from bionet.modules.recurrent import RecurrentDiscrete
-from bionet.modules.surrogates import Surrogate
+from bionet.modules.through_time.surrogates import Surrogate
 from bionet.training import FreeReadout, Objective, SurrogateGradient, SurrogateLayer
 
 KEY = jax.random.key(0)

@@ -16,7 +16,7 @@ from bionet.training import (
     accuracy,
     readout_cross_entropy,
 )
-from bionet.training.target_codes import check_targets
+from bionet.training.checks.target_codes import check_targets
 
 KEY = jax.random.key(0)
 X = np.zeros((4, 2), np.float32)

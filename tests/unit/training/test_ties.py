@@ -12,9 +12,9 @@ from evosax.core.fitness_shaping import weights_fitness_shaping_fn
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bionet.training.evolution import WITHOUT_A_MEAN, Evolution
 from bionet.training.objective import Objective
-from bionet.training.ties import CLIPPED, shared_weights
+from bionet.training.zeroth_order.evolution import WITHOUT_A_MEAN, Evolution
+from bionet.training.zeroth_order.ties import CLIPPED, shared_weights
 
 KEY = jax.random.key(0)
 STRATEGIES = sorted(set(distribution_based_algorithms) - {*WITHOUT_A_MEAN})

@@ -6,7 +6,11 @@ import numpy as np
 
 from bionet.modules.fully_connected import FullyConnected
 from bionet.modules.recurrent import RecurrentDiscrete
-from bionet.training.trained_vector import trained_entries, trained_vector, with_trained
+from bionet.training.zeroth_order.trained_vector import (
+    trained_entries,
+    trained_vector,
+    with_trained,
+)
 
 KEY = jax.random.key(0)
 

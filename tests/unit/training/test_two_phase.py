@@ -12,7 +12,7 @@ import optax
 import pytest
 
 from bionet.training.fit import fit
-from bionet.training.two_phase import TwoPhase
+from bionet.training.local.two_phase import TwoPhase
 
 KEY = jax.random.key(0)
 TRAINED = {

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bionet import zoo
+from bionet.training.checks.values import check_values
 from bionet.training.registry import METHODS, make_options
-from bionet.training.values import check_values
 from bionet.zoo.setup import Setup
 
 STUDIES = Path(__file__).parents[3] / "research" / "studies"

@@ -15,11 +15,11 @@ import bionet.zoo.recipe
 from bionet.datasets import Split, make_prototypes
 from bionet.states.sequential import SequentialState
 from bionet.training.checkpoints import CheckpointError
-from bionet.training.control import Control
+from bionet.training.control.control import Control
+from bionet.training.control.frozen import frozen_control
 from bionet.training.fit import fit
-from bionet.training.frozen import frozen_control
+from bionet.training.local.readout import FreeReadout, ReadoutHinge, accuracy
 from bionet.training.objective import Objective
-from bionet.training.readout import FreeReadout, ReadoutHinge, accuracy
 from bionet.workloads import Workload
 from bionet.zoo.fields import Budget
 from bionet.zoo.recipe import Recipe

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from bionet import zoo
-from bionet.zoo import registry
+from bionet.zoo import lookup, registry
 from bionet.zoo.registry import ENTRY_POINT_GROUP, Registry, UnknownRecipeError
 from bionet.zoo.spec import RecipeSpec
 
@@ -28,6 +28,7 @@ def toys(monkeypatch):
     """A registry of three specs in the place of the real one."""
     own = Registry([HEBB, ES, RNN])
     monkeypatch.setattr(registry, "REGISTRY", own)
+    monkeypatch.setattr(lookup, "REGISTRY", own)
     return own
 
 

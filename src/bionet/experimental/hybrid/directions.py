@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from bionet.modules.trained import partition_trained
-from bionet.training.local_method import AbstractLocalMethod
+from bionet.training.local.local_method import AbstractLocalMethod
 
 Loss = Callable[..., Float[Array, ""]]
 Direction = Callable[..., PyTree]

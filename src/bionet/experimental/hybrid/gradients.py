@@ -11,10 +11,10 @@ from typing import Any
 from jax.sharding import Mesh
 from jaxtyping import ArrayLike, PRNGKeyArray, PyTree
 
-from bionet.experimental.hybrid.correction import Correction
 from bionet.experimental.hybrid.directions import Direction, Loss
-from bionet.experimental.hybrid.estimators import Found, compiled, hybrid
-from bionet.experimental.hybrid.pairs import Pairs
+from bionet.experimental.hybrid.estimate.correction import Correction
+from bionet.experimental.hybrid.estimate.estimators import Found, compiled, hybrid
+from bionet.experimental.hybrid.estimate.pairs import Pairs
 
 
 def hybrid_gradient(

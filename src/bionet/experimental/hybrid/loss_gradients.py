@@ -9,11 +9,11 @@ import jax
 from jax.sharding import Mesh
 from jaxtyping import ArrayLike, PRNGKeyArray, PyTree
 
-from bionet.experimental.hybrid.correction import Correction
 from bionet.experimental.hybrid.directions import Direction, Loss, one_number
-from bionet.experimental.hybrid.estimators import compiled, es, self_guided
-from bionet.experimental.hybrid.pairs import Pairs
-from bionet.experimental.hybrid.vectors import as_gradient, check_learns
+from bionet.experimental.hybrid.estimate.correction import Correction
+from bionet.experimental.hybrid.estimate.estimators import compiled, es, self_guided
+from bionet.experimental.hybrid.estimate.pairs import Pairs
+from bionet.experimental.hybrid.estimate.vectors import as_gradient, check_learns
 
 
 def sges_gradient(

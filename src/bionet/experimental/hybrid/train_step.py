@@ -10,13 +10,13 @@ import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, PRNGKeyArray, PyTree
 
-from bionet.experimental.hybrid.correction import Correction
 from bionet.experimental.hybrid.directions import Direction, Loss
-from bionet.experimental.hybrid.estimators import corrected, hybrid, scalars
-from bionet.experimental.hybrid.pairs import Pairs
-from bionet.experimental.hybrid.vectors import as_gradient, as_learning
+from bionet.experimental.hybrid.estimate.correction import Correction
+from bionet.experimental.hybrid.estimate.estimators import corrected, hybrid, scalars
+from bionet.experimental.hybrid.estimate.pairs import Pairs
+from bionet.experimental.hybrid.estimate.vectors import as_gradient, as_learning
 from bionet.modules.trained import apply_trained, partition_trained
-from bionet.training.optimizers import start_optimizer, updated
+from bionet.training.first_order.optimizers import start_optimizer, updated
 
 OWNER = "make_hybrid_train_step"
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet.experimental.hybrid.correction import Correction, cosine
+from bionet.experimental.hybrid.estimate.correction import Correction, cosine
 
 RNG = np.random.default_rng(1)
 B, FIRST, SECOND = RNG.normal(size=(3, 50)).astype(np.float32)

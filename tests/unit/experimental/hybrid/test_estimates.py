@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet.experimental.hybrid.correction import Correction
-from bionet.experimental.hybrid.estimators import es, hybrid, self_guided
-from bionet.experimental.hybrid.pairs import Pairs
+from bionet.experimental.hybrid.estimate.correction import Correction
+from bionet.experimental.hybrid.estimate.estimators import es, hybrid, self_guided
+from bionet.experimental.hybrid.estimate.pairs import Pairs
 
 SIGMAS = (0.01, 0.1, 1.0)
 

@@ -15,9 +15,9 @@ from bionet.experimental.hybrid import (
     surrogate_direction,
 )
 from bionet.modules.trained import trained_mask
-from bionet.training.devices import batch_mesh
-from bionet.training.readout import FreeReadout, ReadoutHinge
-from bionet.training.two_phase import TwoPhase
+from bionet.training.local.readout import FreeReadout, ReadoutHinge
+from bionet.training.local.two_phase import TwoPhase
+from bionet.training.run.devices import batch_mesh
 
 KEY = jax.random.key(3)
 

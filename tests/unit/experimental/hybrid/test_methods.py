@@ -14,12 +14,12 @@ from bionet.experimental.hybrid import (
     SurrogateES,
     local_direction,
 )
-from bionet.training.contrastive import Contrastive
-from bionet.training.error_phase import ErrorPhase
-from bionet.training.gradient import Gradient
+from bionet.training.first_order.gradient import Gradient
+from bionet.training.local.contrastive import Contrastive
+from bionet.training.local.error_phase import ErrorPhase
+from bionet.training.local.readout import FreeReadout, ReadoutHinge
+from bionet.training.local.two_phase import TwoPhase
 from bionet.training.objective import Objective
-from bionet.training.readout import FreeReadout, ReadoutHinge
-from bionet.training.two_phase import TwoPhase
 
 KEY = jax.random.key(1)
 KINDS = {"LocalES": LocalES, "SurrogateES": SurrogateES, "SelfGuidedES": SelfGuidedES}

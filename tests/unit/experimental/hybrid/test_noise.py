@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet.experimental.hybrid.noise import _between, gaussian_rows, threefry
+from bionet.experimental.hybrid.estimate.noise import _between, gaussian_rows, threefry
 
 # Counter, key and answer, as published with Salmon et al. (2011) for 20 rounds.
 ANSWERS = [

@@ -16,7 +16,7 @@ from bionet import (
 )
 from bionet.datasets import make_prototypes, nearest_class_mean
 from bionet.training import FreeReadout, Objective, ReadoutHinge, accuracy
-from bionet.training.control import Control
+from bionet.training.control.control import Control
 from bionet.workloads import Workload
 from bionet.zoo import Budget, Recipe
 

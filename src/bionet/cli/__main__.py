@@ -1,8 +1,0 @@
-"""`python -m bionet.cli` is the command `bionet`."""
-
-import sys
-
-from bionet.cli import main
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Estimates of a gradient from pairs of loss values, as vectors."""

@@ -1,0 +1,1 @@
+"""The hybrid methods: each a file, on one base."""

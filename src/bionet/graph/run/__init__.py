@@ -1,0 +1,1 @@
+"""Runs a compiled schedule: slots, rows of slots, windows and records."""

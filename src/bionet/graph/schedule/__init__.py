@@ -1,0 +1,1 @@
+"""Schedules: which step of which node happens when, and what it sees."""

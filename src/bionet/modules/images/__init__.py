@@ -1,0 +1,1 @@
+"""Modules between buffers that have the shape of an image."""

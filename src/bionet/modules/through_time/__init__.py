@@ -1,0 +1,1 @@
+"""Cells, neurons and recurrent layers that run over time."""

@@ -1,0 +1,1 @@
+"""The design of a study: arms, spaces, budgets, and the trials they make."""

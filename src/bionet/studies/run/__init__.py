@@ -1,0 +1,1 @@
+"""Runs the trials of a study: workers, engines, meters, tuning and the store."""

@@ -1,0 +1,1 @@
+"""Checks at the door: data, targets, options, and the first batch."""

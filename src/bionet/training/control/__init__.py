@@ -1,0 +1,1 @@
+"""Frozen controls: networks of which no hidden weight is trained."""

@@ -1,0 +1,1 @@
+"""First-order methods: gradients of the loss."""

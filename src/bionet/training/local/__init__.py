@@ -1,0 +1,1 @@
+"""Local methods: signals at the synapse, and at most a broadcast."""

@@ -1,0 +1,1 @@
+"""One run of `fit`: its checkpoints, its fingerprint, its end, its devices."""

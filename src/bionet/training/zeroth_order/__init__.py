@@ -1,0 +1,1 @@
+"""Zeroth-order methods: values of the loss."""
