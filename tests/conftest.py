@@ -44,6 +44,7 @@ COMPILED = {
     "jax_compilation_cache_dir": str(Path(__file__).parents[1] / ".pytest_cache" / "compiled"),
     "jax_persistent_cache_min_compile_time_secs": 0,
     "jax_persistent_cache_min_entry_size_bytes": -1,
+    "jax_traceback_in_locations_limit": 0,  # which line each operation is from: a twentieth
 }
 # What is compiled here runs a few times on a few numbers, so optimising it takes longer than it
 # saves. The old emitters of fused loops and one unit of code generation compile a graph's program
@@ -57,6 +58,11 @@ for _name, _value in COMPILED.items():
     if _name.upper() not in os.environ:
         jax.config.update(_name, _value)
         os.environ[_name.upper()] = str(_value)
+
+# Tracing makes many small objects that live long, and Python's collector looks at them each time:
+# an eighth of the time.
+gc.freeze()
+gc.set_threshold(200_000, 50, 100)
 
 # Each compiled program holds some ten maps of memory, of which the kernel gives a process 65,530;
 # a worker that has run most of the suite comes close, and XLA then ends it by a segmentation fault.

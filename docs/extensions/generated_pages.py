@@ -26,6 +26,9 @@ from zoo_curves import curve
 from zoo_pages import curve_file, page, title_of_curve
 from zoo_results import IDS, ROOT, Measured, everything, of_recipe, sets
 
+from bionet._core.bibliography import references
+
+KEY = re.compile(r"\[([a-z]+\d{4}[a-z]+)\]")
 GENERATED = re.compile(r"^<!-- generated: (\w+) ?([\w./-]*) -->$", re.MULTILINE)
 
 
@@ -69,6 +72,31 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     return GENERATED.sub(lambda match: _table(*match.groups(), up), markdown)
 
 
+def on_page_content(html: str, *, page: Any, **_: Any) -> str:
+    """Links the keys of papers, as docstrings name them, to the list of papers."""
+    up = "../" * page.file.src_uri.count("/")
+    return KEY.sub(lambda match: _link(match, up), html)
+
+
+def _link(match: re.Match[str], up: str) -> str:
+    if match[1] not in references():
+        return match[0]
+    return f'[<a href="{up}reference/papers.html#{match[1]}">{match[1]}</a>]'
+
+
+def papers() -> str:
+    """Returns the list of all papers, by key."""
+    lines = []
+    for key, each in sorted(references().items()):
+        title = f"[{each.title}]({each.url})" if each.url else each.title
+        venue = f", {each.venue}" if each.venue else ""
+        lines.append(
+            f'- <span id="{key}"></span>`{key}` {", ".join(each.authors)}. {title}{venue}, '
+            f"{each.year}."
+        )
+    return "\n".join(lines)
+
+
 def _table(what: str, which: str, up: str) -> str:
     if what == "matrix":
         found = zoo_tables.matrix(measured(), which, up)
@@ -77,12 +105,14 @@ def _table(what: str, which: str, up: str) -> str:
         return zoo_tables.family(measured(), which, up)
     if what == "recipes":
         return zoo_tables.recipes(measured())
+    if what == "papers":
+        return papers()
     if what == "study":
         return study_pages.first_table(which)
     if what == "file":
         return f"```{Path(which).suffix[1:]}\n{(ROOT / which).read_text('utf-8')}```"
     raise ValueError(
-        f"Nothing is named {what!r}; there are matrix, family, recipes, study and file."
+        f"Nothing is named {what!r}; there are matrix, family, recipes, papers, study and file."
     )
 
 

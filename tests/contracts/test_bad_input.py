@@ -96,6 +96,7 @@ def step(method, model, batch):
 
 @pytest.mark.parametrize("kind", [*POPULATIONS, *PAIRS, *DERIVATIVES], ids=lambda k: k.__name__)
 class TestLoss:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("loss", "error", "sentence"),
         [
@@ -125,6 +126,7 @@ class TestLoss:
 
 @pytest.mark.parametrize("kind", [*POPULATIONS, *PAIRS], ids=lambda k: k.__name__)
 class TestNoValue:
+    @pytest.mark.slow
     def test_some_evaluations_without_one_spoil_nothing(self, kind, make):
         task = make(kind, Beyond(jnp.asarray(np.inf)), sigma=0.5, **some(kind))
         middle = jnp.asarray(task.predict(task.model, task.batch[0], KEY).sum())
@@ -152,6 +154,7 @@ def problem_of(task, edge=np.inf, steps=2):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [RandomSearch, SurrogateES], ids=lambda k: k.__name__)
 def test_a_run_whose_loss_never_has_a_value_ends_with_a_sentence(kind, make, says):
     """Whether such a step moves nothing, or makes weights NaN."""
@@ -164,6 +167,7 @@ def test_a_run_whose_loss_never_has_a_value_ends_with_a_sentence(kind, make, say
         fit(problem_of(task), task.method, epochs=2, key=KEY)
 
 
+@pytest.mark.slow
 def test_a_gradient_without_a_value_names_what_it_has_spoiled(make, says):
     task = make(Gradient, Beyond(jnp.asarray(-np.inf)), optimizer=optax.sgd(0.1))
     spoiled = eqx.tree_at(
@@ -217,6 +221,7 @@ def test_pairs_need_an_even_population(kind, options, sentence, make, says):
         task.method.init(task.model, KEY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [RandomSearch, LowRankES, Evolution], ids=lambda k: k.__name__)
 def test_without_pairs_an_odd_population_is_fine(kind, make):
     alone = {LowRankES: {"antithetic": False}, Evolution: {"strategy": "CMA_ES"}}
@@ -275,6 +280,7 @@ class TestFunctions:
         with says(TypeError, f"{name}: the loss needs to return one real number, got tuple."):
             FUNCTIONS[name](lambda theta: (total(theta), theta))
 
+    @pytest.mark.slow
     def test_no_evaluation_has_a_value(self, name, says):
         sentence = (
             f"{name}: all 4 evaluations of the loss were NaN or infinite. Look at the loss of the "

@@ -154,6 +154,7 @@ def test_a_program_is_not_traced_again_for_a_copy():
     assert len(traces) == 1
 
 
+@pytest.mark.slow
 def test_another_process_reads_it_back():
     stored = pickle.dumps(through_jax(OutputLayer()))
     program = (

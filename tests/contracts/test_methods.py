@@ -289,6 +289,7 @@ class TestStep:
         ]
         assert shapes[0] == shapes[1]
 
+    @pytest.mark.slow
     def test_it_goes_under_vmap(self, bound):
         start = bound.method.init(bound.model, KEY)
         stacked = jax.tree.map(lambda *parts: jnp.stack(parts), *bound.batches)
@@ -373,6 +374,7 @@ def keys_of_fit(epoch, index):
     return jax.random.fold_in(steps, index)
 
 
+@pytest.mark.slow
 def test_an_epoch_is_the_loop_of_its_steps(bound, whole):
     start = jax.random.fold_in(jax.random.fold_in(KEY, 0), 0)
     train_state = bound.method.init(bound.model, start)
@@ -382,6 +384,7 @@ def test_an_epoch_is_the_loop_of_its_steps(bound, whole):
     same(whole.train_state, train_state, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_the_unbroken_one(bound, problem, whole, tmp_path):
     fit(problem, bound.method, epochs=1, key=KEY, checkpoint=tmp_path)
     resumed = fit(problem, bound.method, epochs=2, key=KEY, checkpoint=tmp_path, resume=True)

@@ -98,6 +98,7 @@ def test_jit_is_eager(computed, compiled, close):
     close(compiled(*arguments), everything(*arguments))
 
 
+@pytest.mark.slow
 def test_vmap_over_buffers_is_the_loop(computed, compiled, mapped, close, stacked):
     _, module, *buffers = computed
     apart = [compiled(module, *arrays) for arrays in (buffers, negated(buffers))]
@@ -105,6 +106,7 @@ def test_vmap_over_buffers_is_the_loop(computed, compiled, mapped, close, stacke
     close(mapped.over_buffers, stacked(*apart))
 
 
+@pytest.mark.slow
 def test_vmap_over_modules_is_the_loop(computed, twin, compiled, mapped, close, stacked):
     _, module, *buffers = computed
     close(mapped.over_modules, stacked(*(compiled(one, *buffers) for one in (module, twin))))
@@ -184,6 +186,7 @@ def test_the_shapes_are_those_that_it_says(bound):
     assert message.shape == (len(buffers[0]), *case.receiver)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_saved_module_does_the_same(bound, same_bits, tmp_path, dtype):
     case, module, *_ = bound
@@ -241,6 +244,7 @@ def test_a_gate_weighs_what_each_sample_teaches(computed, compiled, mapped, clos
     assert not any(np.asarray(leaf).any() for leaf in jax.tree.leaves(gates["shut"]))
 
 
+@pytest.mark.slow
 def test_a_gate_of_another_length_is_refused(bound):
     _, module, x, y, y_hat = bound
     if module.trained():

@@ -108,6 +108,7 @@ class TestRecipe:
         train_state = method.init(recipe.build(), KEY)
         assert found(run_epoch, method, train_state, batches, KEY) == []
 
+    @pytest.mark.slow
     def test_its_predictor_and_its_evaluation_have_none(self, id):
         recipe = recipe_of(id)
         model, (x, y) = recipe.build(), recipe.synthetic_batch(KEY, 4)
@@ -117,6 +118,7 @@ class TestRecipe:
         examples = Pair(x, y)
         assert found(_evaluate, objective.predict, scores, model, examples, KEY) == []
 
+    @pytest.mark.slow
     def test_what_its_control_compiles_has_none(self, id):
         recipe = recipe_of(id)
         if recipe.control is None:

@@ -70,11 +70,13 @@ def test_a_method_can_be_compiled_as_it_is(deep, same_bits):
     same_bits(found, expected)
 
 
+@pytest.mark.slow
 def test_vmap_over_states_is_the_loop(deep, other, compiled, mapped, close, stacked):
     states = deep.clamped, other.clamped
     close(mapped[0], stacked(*(compiled(deep.orchestrator, state) for state in states)))
 
 
+@pytest.mark.slow
 def test_vmap_over_networks_is_the_loop(deep, other, compiled, mapped, close, stacked):
     networks = deep.orchestrator, other.orchestrator
     close(mapped[1], stacked(*(compiled(network, deep.clamped) for network in networks)))
@@ -164,6 +166,7 @@ def test_a_saved_network_answers_the_same(deep, other, compiled, same_bits, tmp_
     same_bits(compiled(loaded, deep.clamped)[1].readout, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
 def test_the_dtype_is_kept(wired, make_network, orchestrator_kind, dtype):
     with jax.enable_x64(dtype == "float64"):
@@ -177,6 +180,7 @@ def test_the_dtype_is_kept(wired, make_network, orchestrator_kind, dtype):
         assert {leaf.dtype for leaf in jax.tree.leaves(found)} == {jnp.dtype(dtype)}
 
 
+@pytest.mark.slow
 def test_signs_and_quarters_are_exact_in_half_precision_too(
     deep, compiled, make_network, orchestrator_kind
 ):

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -29,6 +28,13 @@ from bionet.zoo.result import Result
 from bionet.zoo.spec import Band, Cost, Margin, RecipeSpec, Reference
 
 STEPS = 2
+# The quickest of each family on each architecture; the others' demos are for the slow tests.
+EVERY_DAY = (
+    *("prototypes-local", "prototypes-backprop", "prototypes-es", "classification-hybrid"),
+    *("classification-backprop", "classification-feedback-alignment", "classification-lowrank-es"),
+    *("classification-rsnn", "classification-rsnn-hybrid", "language-s5", "language-es"),
+    *("control-lif-es", "control-async-es", "prototypes-async-local", "speech-rsnn"),
+)
 # Less data than the recipe itself takes, where two epochs of that take long.
 QUICK = {
     "language-es-v2": {"sequences": 64, "population": 16},
@@ -67,27 +73,16 @@ def recipe(request) -> Recipe:
     return zoo.get(request.param)
 
 
-@pytest.fixture(scope="module")
-def build(recipe):
-    """Builds the network from a key, as one program."""
-    return eqx.filter_jit(recipe.build)
+def mark_slow(ids):
+    """All recipes, of which only some are shown every day."""
+    slow = pytest.mark.slow
+    return [id if id in ids else pytest.param(id, marks=slow) for id in sorted(zoo.REGISTRY)]
 
 
-@pytest.fixture(scope="module")
-def built(build):
-    """The network of the first key."""
-    return build(jax.random.key(0))
-
-
-@pytest.fixture(scope="module")
-def loss(recipe):
-    """The recipe's loss, as one program."""
-    return eqx.filter_jit(recipe.loss)
-
-
-@pytest.fixture(scope="module")
-def short(recipe, tmp_path_factory) -> Short:
+@pytest.fixture(scope="module", params=mark_slow(EVERY_DAY))
+def short(request, tmp_path_factory) -> Short:
     """A demo of two epochs, without a network, in an empty home on an empty disk."""
+    recipe = zoo.get(request.param)
     recipe = recipe.replace(**QUICK.get(recipe.id, {}))
     empty = tmp_path_factory.mktemp("empty")
     printed = io.StringIO()
@@ -102,15 +97,6 @@ def short(recipe, tmp_path_factory) -> Short:
         result = recipe.demo(STEPS)
     left = [str(path.relative_to(empty)) for path in empty.rglob("*")]
     return Short(recipe, result, printed.getvalue(), left)
-
-
-def classifies(recipe):
-    """Whether its targets are classes, one against all the others."""
-    return recipe.metric == "accuracy" and recipe.spec.application in (
-        "prototypes",
-        "classification",
-        "temporal",
-    )
 
 
 def leaves(model):
@@ -187,7 +173,7 @@ class TestFile:
         docstring = ast.get_docstring(tree)
         assert docstring.splitlines()[0].endswith("?")
         assert "The loss is " in " ".join(docstring.split())
-        assert re.search(r"arXiv:\d{4}\.\d{5}|doi|\d{4}\)", docstring)
+        assert re.search(r"\[[a-z]+\d{4}[a-z]+\]|\d{4}\)", docstring)
         named = [
             node.name if isinstance(node, ast.ClassDef) else node.targets[0].id
             for node in tree.body
@@ -255,60 +241,6 @@ class TestConfig:
             assert isinstance(there.build_method(), AbstractMethod)
 
 
-class TestBuild:
-    def test_the_same_key_gives_the_same_network(self, build, built):
-        assert same(built, build(jax.random.key(0)))
-        assert not same(built, build(jax.random.key(4)))
-
-    def test_a_synthetic_batch_fits_the_network(self, recipe):
-        x, y = recipe.synthetic_batch()
-        real = recipe.problem(0).test
-        for part, like in ((x, real.x), (y, real.y)):
-            assert (part.shape, part.dtype) == ((32, *like.shape[1:]), like.dtype)
-        assert np.isfinite(x).all()
-        if classifies(recipe):
-            assert np.isin(y, (-1.0, 1.0)).all()
-            assert ((y == 1).sum(-1) == 1).all()
-            assert len(np.unique(np.argmax(y, -1))) > 1
-
-    def test_synthetic_batches_belong_to_their_key(self, recipe):
-        first, again, other = (
-            recipe.synthetic_batch(jax.random.key(seed))[0] for seed in (1, 1, 2)
-        )
-        assert np.array_equal(first, again)
-        assert not np.array_equal(first, other)
-
-    def test_a_batch_of_nothing_is_refused(self, recipe):
-        with pytest.raises(ValueError, match="batch_size needs 1 or more, got 0"):
-            recipe.synthetic_batch(batch_size=0)
-
-
-class TestLoss:
-    def test_it_is_a_finite_mean_over_the_batch(self, recipe, built, loss):
-        x, y = map(np.asarray, recipe.synthetic_batch())
-        whole = loss(built, x, y)
-        assert whole.shape == ()
-        assert np.isfinite(whole)
-        turned = loss(built, x[::-1], y[::-1])
-        assert float(turned) == pytest.approx(float(whole), rel=1e-5)
-        halves = [
-            float(loss(built, np.concatenate([x[half]] * 2), np.concatenate([y[half]] * 2)))
-            for half in (slice(16), slice(16, 32))
-        ]
-        assert np.mean(halves) == pytest.approx(float(whole), rel=1e-4)
-
-    def test_wrong_labels_cost_more_than_the_networks_own_answers(self, recipe, built, loss):
-        model, (x, y) = built, recipe.synthetic_batch()
-        if not classifies(recipe):
-            pytest.skip("its targets are no classes")
-        answers = eqx.filter_jit(recipe.objective.predict)(model, x, jax.random.key(0))
-        own, worst = (
-            2 * jax.nn.one_hot(pick(answers, -1), y.shape[-1]) - 1
-            for pick in (jnp.argmax, jnp.argmin)
-        )
-        assert loss(model, x, own) < loss(model, x, worst)
-
-
 class TestDemo:
     def test_it_returns_the_curve(self, short):
         result = short.result
@@ -344,6 +276,7 @@ class TestDemo:
         assert ("above" in result.verdict()) == (result.gain >= 0.0005)
         assert ("BELOW" in result.verdict()) == (result.gain <= -0.0005)
 
+    @pytest.mark.slow
     def test_the_method_frozen_is_its_control(self, short):
         """Step 1 of the flow: `with_method("frozen")` works wherever a control exists."""
         recipe, control = short.recipe.replace(epochs=STEPS), short.result.control
@@ -379,6 +312,7 @@ class TestDemo:
                 assert same(control[i, j], module)
         assert not same(control[last, last - 1], untrained[last, last - 1])
 
+    @pytest.mark.slow
     def test_a_run_cut_off_and_resumed_is_the_same_and_another_seed_is_not(self, short, tmp_path):
         recipe = short.recipe.replace(epochs=STEPS)
         problem, method = recipe.problem(0), recipe.build_method()
@@ -484,6 +418,12 @@ class TestEvidence:
         assert cost is not None
         assert cost.demo_seconds < 10
         assert cost.cold_seconds < 25
+
+
+def test_every_family_on_every_architecture_is_shown_every_day():
+    kinds = [(zoo.REGISTRY[id].family, zoo.REGISTRY[id].architecture) for id in EVERY_DAY]
+    assert len(kinds) == len(set(kinds))
+    assert set(kinds) == {(spec.family, spec.architecture) for spec in zoo.REGISTRY.values()}
 
 
 class TestTargets:

@@ -156,6 +156,7 @@ class TestOwnWord:
 ASYNC = {"clamped": 2, "free": 2, "episodes": 2, "delay": 0.02, "window": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", ["prototypes-es", "prototypes-local"])
 def test_any_network_of_a_layer_map_can_learn_without_a_clock(id):
     """With a way back for the label and without: the recipes have no timing of their own."""
@@ -167,6 +168,7 @@ def test_any_network_of_a_layer_map_can_learn_without_a_clock(id):
     assert not bool((before == after).all())
 
 
+@pytest.mark.slow
 def test_rates_and_delays_of_options_are_those_of_the_nodes():
     recipe = zoo.get("prototypes-local").replace(hidden=8)
     options = {**ASYNC, "input_rate": 30.0, "hidden_rate": 25.0, "output_rate": 10.0}

@@ -12,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bionet.studies.run.runner import run_study
 
 KILLS = 20
@@ -60,6 +62,7 @@ def whole(text: bytes) -> list[dict]:
     return [json.loads(line) for line in text.split(b"\n")[:-1]]
 
 
+@pytest.mark.slow
 def test_a_study_killed_at_random_moments_loses_doubles_and_halves_nothing(tmp_path):
     (tmp_path / "study.py").write_text(STUDY)
     (tmp_path / "marks").mkdir()

@@ -78,6 +78,7 @@ def differences(text, function):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("docstring", WITH_FENCES, ids=_id)
 def test_a_fenced_example_runs(docstring, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)

@@ -46,6 +46,7 @@ def shown():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCRIPT.FIGURES)
 def test_a_figure_is_what_the_script_draws(name, tmp_path):
     kept, again = DOCS / name, SCRIPT.save(name, tmp_path)

@@ -43,6 +43,7 @@ def text(html):
     return " ".join(unescape(TAG.sub(" ", article)).split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", SPECS, ids=IDS)
 def test_every_recipe_has_a_page_with_all_that_belongs_there(spec, site, found, results):
     page = site / "zoo" / f"{spec.id}.html"
@@ -78,6 +79,7 @@ def test_a_recipe_without_lines_says_so(extension):
     assert extension("zoo_tables").recipes([]).count("none yet") >= len(IDS)
 
 
+@pytest.mark.slow
 def test_every_value_of_the_evidence_is_in_both_matrices(site, found, results):
     seen = text((site / "explanation" / "choosing-an-approach.html").read_text("utf-8"))
     evidence = [each for each in found if each.study == "evidence"]
@@ -104,6 +106,7 @@ def test_a_method_without_a_recipe_is_told_by_what_studies_measured_of_it(extens
     assert "none yet" in nothing
 
 
+@pytest.mark.slow
 def test_every_row_of_the_table_is_there_without_scripts(site, found, results):
     html = (site / "zoo" / "index.html").read_text("utf-8")
     table = html.partition('<div class="recipes">')[2].partition("</table>")[0]
@@ -114,6 +117,7 @@ def test_every_row_of_the_table_is_there_without_scripts(site, found, results):
         assert f'href="{id}.html"' in table
 
 
+@pytest.mark.slow
 def test_every_study_has_a_page(site, root):
     for readme in root.glob("research/studies/*/README.md"):
         html = (site / "studies" / readme.parent.name / "index.html").read_text("utf-8")
@@ -121,6 +125,7 @@ def test_every_study_has_a_page(site, root):
         assert title in text(html)
 
 
+@pytest.mark.slow
 def test_every_link_of_every_page_leads_somewhere(site):
     pages = [path for path in site.rglob("*.html") if path.name != "404.html"]
     html = {path.resolve(): path.read_text("utf-8") for path in pages}

@@ -63,6 +63,7 @@ def namespace(monkeypatch, tmp_path):
     return vars(module)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_the_code_of_a_page_runs_and_prints_what_it_shows(page, blocks, namespace):
     for block in blocks(ROOT / page, "python"):

@@ -11,6 +11,8 @@ import pytest
 
 from bionet.zoo.catalogue import SPECS
 
+pytestmark = pytest.mark.slow  # a browser opens the built site
+
 CHROMIUM = shutil.which("chromium")
 DRIVER = shutil.which("chromedriver")
 WIDE, PHONE = 1280, 375

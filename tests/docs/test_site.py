@@ -4,6 +4,8 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 LOADS = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src"}
 
@@ -28,6 +30,7 @@ def remote(html):
     return [address for address in parser.found if re.match(r"(https?:)?//", address)]
 
 
+@pytest.mark.slow
 def test_every_page_is_built_and_loads_nothing_from_elsewhere(site):
     sources = (ROOT / "docs").rglob("*.md")
     pages = [site / path.relative_to(ROOT / "docs").with_suffix(".html") for path in sources]
@@ -35,6 +38,7 @@ def test_every_page_is_built_and_loads_nothing_from_elsewhere(site):
     assert [str(page) for page in pages if remote(page.read_text("utf-8"))] == []
 
 
+@pytest.mark.slow
 def test_styles_and_scripts_of_ours_load_nothing_from_elsewhere(site):
     ours = [*(site / "stylesheets").iterdir(), *(site / "javascripts").iterdir()]
     assert len(ours) >= 4
@@ -42,11 +46,13 @@ def test_styles_and_scripts_of_ours_load_nothing_from_elsewhere(site):
     assert (site / "search" / "search_index.js").is_file()  # what the search reads from the disk
 
 
+@pytest.mark.slow
 def test_no_page_names_a_path_of_this_machine(site):
     pages = [*site.rglob("*.html"), site / "search" / "search_index.js"]
     assert [str(page) for page in pages if str(ROOT) in page.read_text("utf-8")] == []
 
 
+@pytest.mark.slow
 def test_an_example_of_a_docstring_is_shown_as_code(site):
     for name in ("modules", "zoo", "datasets"):  # the first is fenced, the others have prompts
         page = (site / "reference" / f"{name}.html").read_text("utf-8")

@@ -38,6 +38,7 @@ def run(script, small, tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_an_older_revision_counts_for_nothing_until_that_part_is_measured_again(
     run, small, script, tmp_path, monkeypatch
 ):

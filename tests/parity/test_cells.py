@@ -132,6 +132,7 @@ def smooth():
     )
 
 
+@pytest.mark.slow
 def test_a_smooth_network_has_the_gradient_of_its_differences():
     with jax.enable_x64(True):
         hollow, weights = eqx.filter_eval_shape(smooth), RNG.normal(size=(TIME, BATCH, OUT))

@@ -216,6 +216,7 @@ def ring():
     return [a, b, c, lamp]
 
 
+@pytest.mark.slow
 def test_modes_and_pruning_change_nothing(ring):
     graphs = generate_graphs(ring, 1.5, rng=1, num_episodes=2)
     logs = [simulate(ring, graph) for graph in graphs]

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet.experimental.hybrid import es_gradient, hybrid_gradient, pairs, sges_gradient
+from bionet.experimental.hybrid import es_gradient, hybrid_gradient, sges_gradient
+from bionet.experimental.hybrid.estimate import pairs
 from bionet.experimental.hybrid.estimate.noise import gaussian_rows
 from bionet.modules.recurrent import RecurrentDiscrete
 

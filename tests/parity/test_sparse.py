@@ -107,6 +107,7 @@ def network(wiring, weights, j_d):
     return SequentialOrchestrator(layers=LayerMap.from_dict(rows))
 
 
+@pytest.mark.slow
 def test_training_is_that_of_dense_matrices_with_masks(drawn):
     wiring, weights, j_d, xs, ys = drawn
     model = network(wiring, weights, j_d)

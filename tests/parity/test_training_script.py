@@ -176,6 +176,7 @@ def test_what_does_not_learn_stays_as_it_was(start, trained):
     assert not np.array_equal(trained.lmap[1, 1].J, start.lmap[1, 1].J)
 
 
+@pytest.mark.slow
 def test_settling_gives_the_same_network(start, trained, data, same_bits):
     same_bits(train(start, data, dynamics_by_settling, EPOCHS), trained)
 

@@ -153,6 +153,7 @@ def test_the_orders_are_not_all_the_same():
     assert len({np.concatenate(b, axis=None).tobytes() for b in after.values()}) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inner_steps", [1, 3])
 def test_a_nested_network(mapped, inner_steps):
     # Outside: buffer 0 holds the input, buffer 2 the labels, which reach the inner readout.

@@ -51,6 +51,7 @@ def rows_of(tree, chosen):
     return jax.tree.map(lambda leaf: jax.device_put(np.asarray(leaf)[np.asarray(chosen)]), tree)
 
 
+@pytest.mark.slow
 @given(seed=seeds, senders=groups, order=st.permutations(range(BATCH)))
 def test_the_order_of_the_batch_is_the_order_of_the_result(drawn, same_bits, seed, senders, order):
     network, state = drawn(seed)
@@ -61,6 +62,7 @@ def test_the_order_of_the_batch_is_the_order_of_the_result(drawn, same_bits, see
     same_bits(shuffled[2], learned)
 
 
+@pytest.mark.slow
 @given(seed=seeds, others=seeds, senders=groups, sample=st.integers(0, BATCH - 1))
 def test_a_sample_does_not_depend_on_the_others(drawn, same_bits, seed, others, senders, sample):
     network, state = drawn(seed)

@@ -89,6 +89,7 @@ def walk(tables, senders, episode):
     return done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", list(Supergraph))
 @pytest.mark.parametrize("prune", [True, False])
 @settings(max_examples=10)

@@ -6,6 +6,7 @@ Whole numbers tie often, and n d = 8 x 2 makes the divisor 4, so equal means equ
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -29,6 +30,7 @@ batches = st.tuples(whole((N, D)), signs(N, K), whole((N, K)))
 thresholds = whole((K,))
 
 
+@pytest.mark.slow
 @given(batches, thresholds, signs(D), signs(K))
 def test_flipping_signs_on_both_sides_flips_the_increment(batch, threshold, inputs, units):
     # The margins are the same, so the same synapses move, each in its own direction.
@@ -38,6 +40,7 @@ def test_flipping_signs_on_both_sides_flips_the_increment(batch, threshold, inpu
     assert np.array_equal(flipped, expected)
 
 
+@pytest.mark.slow
 @given(batches, thresholds, st.permutations(range(N)))
 def test_the_order_of_the_batch_does_not_matter(batch, threshold, order):
     shuffled = [array[list(order)] for array in batch]

@@ -94,6 +94,7 @@ def standing(network, state, senders):
     return jnp.stack([(after[i] == state[i]).all(axis=-1) for i in HIDDEN]).all(axis=0)
 
 
+@pytest.mark.slow
 @given(seed=seeds, senders=senders)
 @pytest.mark.parametrize("family", [AT_ONCE, ONE_BY_ONE], ids=["at once", "one by one"])
 def test_orders_of_one_kind_agree_in_each_bit(drawn, same_bits, family, seed, senders):
@@ -103,6 +104,7 @@ def test_orders_of_one_kind_agree_in_each_bit(drawn, same_bits, family, seed, se
         same_bits(other, first)
 
 
+@pytest.mark.slow
 @given(seed=seeds, senders=senders, steps=st.integers(0, 4))
 def test_what_stands_still_in_one_order_stands_still_in_all(drawn, seed, senders, steps):
     lmap, state = drawn(seed)

@@ -171,7 +171,7 @@ def fashion_mnist(
 
     References:
         H. Xiao, K. Rasul and R. Vollgraf, "Fashion-MNIST: a Novel Image Dataset for
-        Benchmarking Machine Learning Algorithms", arXiv:1708.07747, 2017.
+        Benchmarking Machine Learning Algorithms", [xiao2017fashion], 2017.
 
     Example:
         >>> fashion_mnist(validation=0).train  # doctest: +SKIP

@@ -103,7 +103,7 @@ def fsdd(
 
     References:
         Z. Jackson, C. Souza, J. Flaks, Y. Pan, H. Nicolas and A. Thite, "Free Spoken Digit
-        Dataset", 2018, doi:10.5281/zenodo.1342401.
+        Dataset", 2018 [jackson2018free].
 
     Example:
         >>> fsdd(held_out="theo").test  # doctest: +SKIP

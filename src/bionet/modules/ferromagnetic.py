@@ -64,7 +64,7 @@ class FerromagneticChain(AbstractAdapter):
         ```
 
     Source:
-        The many-layer model of Badalotti et al. (2025, arXiv:2509.05041), in which one
+        The many-layer model of Badalotti et al. (2025) [badalotti2025dynamical], in which one
         coupling serves all units. One per unit, and a share of them, are ours.
     """
 

@@ -56,7 +56,7 @@ class FullyConnected(AbstractAdapter):
         ```
 
     Source:
-        Badalotti et al. (2025, arXiv:2509.05041).
+        Badalotti et al. (2025) [badalotti2025dynamical].
     """
 
     W: Float[Array, "in_features out_features"]

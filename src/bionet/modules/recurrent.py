@@ -54,7 +54,7 @@ class RecurrentDiscrete(AbstractLayer):
         ```
 
     Source:
-        Badalotti et al. (2025, arXiv:2509.05041).
+        Badalotti et al. (2025) [badalotti2025dynamical].
     """
 
     J: Float[Array, "features features"]

@@ -74,7 +74,7 @@ class SparseFullyConnected(AbstractAdapter):
         ```
 
     Source:
-        Badalotti et al. (2025, arXiv:2509.05041), whose sparse networks draw each
+        Badalotti et al. (2025) [badalotti2025dynamical], whose sparse networks draw each
         connection by itself; here each unit has the same number of them.
     """
 
@@ -189,7 +189,7 @@ class SparseRecurrentDiscrete(AbstractLayer):
         ```
 
     Source:
-        Badalotti et al. (2025, arXiv:2509.05041), whose sparse networks draw each
+        Badalotti et al. (2025) [badalotti2025dynamical], whose sparse networks draw each
         connection by itself; here each unit has the same number of them.
     """
 

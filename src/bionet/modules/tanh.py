@@ -55,7 +55,7 @@ class RecurrentTanh(AbstractLayer):
         ```
 
     Source:
-        Ours: the layer of Badalotti et al. (2025, arXiv:2509.05041) with graded units.
+        Ours: the layer of Badalotti et al. (2025) [badalotti2025dynamical] with graded units.
     """
 
     J: Float[Array, "features features"]

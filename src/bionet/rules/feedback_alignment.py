@@ -40,7 +40,7 @@ def sent_back(
     Source:
         Lillicrap et al., "Random synaptic feedback weights support error backpropagation for
         deep learning", Nature Communications 7 (2016), eq. 2; Nøkland, "Direct feedback
-        alignment provides learning in deep neural networks" (2016, arXiv:1609.01596), eq. 7.
+        alignment provides learning in deep neural networks" (2016) [nokland2016direct], eq. 7.
     """
     return (error @ feedback) * slope
 

@@ -77,7 +77,7 @@ def margin_perceptron(
     Source:
         Gardner's margin perceptron, as used for asymmetric recurrent networks by
         Badalotti et al., "Dynamical Learning in Deep Asymmetric Recurrent Neural
-        Networks" (2025, arXiv:2509.05041). `reduction="mean"` is ours.
+        Networks" (2025) [badalotti2025dynamical]. `reduction="mean"` is ours.
     """
     check_dense("margin_perceptron", x, y, y_hat)
     n, d = x.shape

@@ -54,7 +54,7 @@ def sparse_margin_perceptron(
         ```
 
     Source:
-        The rule of Badalotti et al. (2025, arXiv:2509.05041), see
+        The rule of Badalotti et al. (2025) [badalotti2025dynamical], see
         `bionet.rules.margin_perceptron`, on sparse couplings; the scale takes the true
         number of connections.
     """

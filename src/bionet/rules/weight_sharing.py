@@ -66,7 +66,7 @@ def shared_perceptron(
         ```
 
     Source:
-        Ours: the rule of Badalotti et al. (2025, arXiv:2509.05041) under weight sharing.
+        Ours: the rule of Badalotti et al. (2025) [badalotti2025dynamical] under weight sharing.
     """
     message = jax.eval_shape(send, W)
     if not y.shape == y_hat.shape == message.shape:

@@ -1,7 +1,7 @@
 """A pole on a cart, to be balanced by a spiking policy.
 
-A cart is pushed left or right so that the pole on it stays up (Barto, Sutton and Anderson, 1983,
-doi:10.1109/TSMC.1983.6313077, with the equations and limits written out below). The policy is a
+A cart is pushed left or right so that the pole on it stays up (Barto, Sutton and Anderson, 1983
+[barto1983neuronlike], with the equations and limits written out below). The policy is a
 small network of leaky integrate-and-fire units. The loss is the share of the 500 steps that were
 not balanced; the metric is the share of episodes in which all were.
 

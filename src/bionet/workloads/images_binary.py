@@ -1,8 +1,8 @@
 """Images on binary units: a network whose hidden units have no slope and talk to each other.
 
 Handwritten digits, MNIST or Fashion-MNIST on one hidden layer of binary units with asymmetric
-recurrent couplings (Badalotti et al., 2025, arXiv:2509.05041), which settles on each image. The
-loss is the mean margin hinge of the readout, at the readout's own threshold.
+recurrent couplings (Badalotti et al., 2025 [badalotti2025dynamical]), which settles on each image.
+The loss is the mean margin hinge of the readout, at the readout's own threshold.
 
 A method has to tell hidden units what to be; the label has a way back to them, through frozen
 weights. On the small digits the nearest neighbour, a rule of one line, is right 98.6 % of the time.

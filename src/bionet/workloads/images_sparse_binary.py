@@ -4,7 +4,8 @@ One hidden layer of binary units that listen to some pixels of one window of the
 each other (asymmetric, learned), and to the output. By default what comes back is the error of the
 answer, through weights that learn (Kolen and Pollack, 1994), and the loss is the mean cross-entropy
 of the readout. With `feedback="label"` the label comes back through frozen weights, and the loss is
-the mean margin hinge at the readout's own threshold (Badalotti et al., 2025, arXiv:2509.05041).
+the mean margin hinge at the readout's own threshold (Badalotti et al., 2025
+[badalotti2025dynamical]).
 
 A method has to tell hidden units what to be, through that feedback. On the small digits the nearest
 neighbour, a rule of one line, is right 98.6 % of the time.

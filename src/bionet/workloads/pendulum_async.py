@@ -1,7 +1,7 @@
 """A pendulum to be swung up by a network whose parts share no clock.
 
 The motor is too weak to lift the pendulum, so it has to be swung up, and then held (the equations
-of Pendulum in OpenAI Gym: Brockman et al., 2016, arXiv:1606.01540, written out below). A sensor
+of Pendulum in OpenAI Gym: Brockman et al., 2016 [brockman2016gym], written out below). A sensor
 reads it at 50 Hz, hidden units listen at 20 Hz, and an agent decides at 10 Hz what a motor at
 50 Hz does. Each takes its time, and each message travels for a while; both vary. Torque thus comes
 a tenth of a second and more after what it answers to, while a pendulum that stands doubles its

@@ -1,10 +1,10 @@
 """Noisy prototypes on binary units: which of ten random patterns has had bits of it flipped?
 
 Patterns of 100 bits are shown with 30 % of their bits flipped. One hidden layer of binary units
-with asymmetric recurrent couplings settles on each of them (Badalotti et al., 2025,
-arXiv:2509.05041), and a linear readout scores the patterns. Noise is independent from bit to bit,
-which is what averaging is best at: the nearest class mean is close to the optimum, the rule that
-knows the patterns.
+with asymmetric recurrent couplings settles on each of them (Badalotti et al., 2025
+[badalotti2025dynamical]), and a linear readout scores the patterns. Noise is independent from bit
+to bit, which is what averaging is best at: the nearest class mean is close to the optimum, the rule
+that knows the patterns.
 
 A method has to tell hidden units what to be. The label has a way back to them, through frozen
 weights, for methods that clamp it; `feedback=False` leaves it out.

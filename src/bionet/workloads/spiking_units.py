@@ -2,8 +2,8 @@
 
 A recurrent network of leaky integrate-and-fire units, written in dm-haiku, reads spikes step by
 step. A linear readout hears the low-passed spikes of its units, averaged over time. The derivative
-of a spike is a surrogate (arctan: Fang et al., 2021, arXiv:2007.05785; Neftci, Mostafa and Zenke,
-2019, arXiv:1901.09948).
+of a spike is a surrogate (arctan: Fang et al., 2021 [fang2021incorporating]; Neftci, Mostafa and
+Zenke, 2019 [neftci2019surrogate]).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Spoken words on recurrent spiking units: nothing but the order of syllables tells them apart.
 
 One layer of leaky integrate-and-fire units with adaptive thresholds and recurrent weights (Bellec
-et al., 2018, arXiv:1803.09574) hears a word as spikes; a readout hears how often each unit spikes.
+et al., 2018 [bellec2018long]) hears a word as spikes; a readout hears how often each unit spikes.
 The data sets are ten words made of the same four syllables (drawn, the default), and spoken digits
 from files: `fsdd` in its official split, and `fsdd-held-out-speaker`, where the test is a speaker
 who is in no other part. The loss is the mean softmax cross-entropy of the readout.

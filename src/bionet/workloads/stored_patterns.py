@@ -1,7 +1,7 @@
 """Stored patterns: what a recurrent network recalls from a bad cue.
 
 One layer of binary units with asymmetric couplings is shown random patterns; then it is started
-from a corrupted one and settles. Hebb's rule (Hopfield, 1982, doi:10.1073/pnas.79.8.2554), which
+from a corrupted one and settles. Hebb's rule (Hopfield, 1982 [hopfield1982neural]), which
 adds each pattern once, breaks down above 0.14 patterns per unit, and the load here is
 `patterns / units` = 0.3. Cues for training, validation and test are corrupted independently; the
 patterns are the same, since what is to be learned is them. The loss is the share of wrong units

@@ -1,7 +1,7 @@
 """Text on gated recurrent units: the bracket to be closed is out of sight of any short count.
 
-A small gated recurrent network (GRU: Cho et al., 2014, arXiv:1406.1078) reads windows of characters
-and scores the next one; see `bionet.workloads.text` for the texts. The loss is the mean
+A small gated recurrent network (GRU: Cho et al., 2014 [cho2014learning]) reads windows of
+characters and scores the next one; see `bionet.workloads.text` for the texts. The loss is the mean
 cross-entropy of the next character, in nats; that of the frozen control is of a softmax readout on
 the same frozen units.
 

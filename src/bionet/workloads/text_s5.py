@@ -1,8 +1,8 @@
 """Text on state-space layers: the bracket to be closed is out of sight of any short count.
 
-A small network of S5 layers (Smith, Warrington and Linderman, 2022, arXiv:2208.04933) reads windows
-of characters and scores the next one; see `bionet.workloads.text` for the texts. The loss is the
-mean cross-entropy of the next character, in nats; that of the frozen control is of a softmax
+A small network of S5 layers (Smith, Warrington and Linderman, 2022 [smith2022simplified]) reads
+windows of characters and scores the next one; see `bionet.workloads.text` for the texts. The loss
+is the mean cross-entropy of the next character, in nats; that of the frozen control is of a softmax
 readout on the same frozen features.
 
 A method has to make the network remember what is open. Without its state-space layers it sees one

@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 
 def test_the_table_names_each_recipe_and_its_tags(command, fake_zoo):
     code, out, err = command("list")
@@ -48,6 +50,7 @@ def test_a_plug_in_is_listed_and_nothing_heavy_is_loaded(process):
     assert names.isdisjoint({"jax", "numpy", "matplotlib", "equinox", "tyro"})
 
 
+@pytest.mark.slow
 def test_a_broken_plug_in_breaks_nothing(process):
     done = process("list", "--json", FAKE_PLUGIN_FAILS="1")
     assert (done.returncode, done.stderr) == (0, "")

@@ -97,6 +97,7 @@ def test_a_loss_without_a_value_ends_with_a_sentence(command, tmp_path, monkeypa
     assert list(tmp_path.rglob("*.json")) == []
 
 
+@pytest.mark.slow
 def test_a_run_by_another_method_is_kept_and_can_be_resumed(command, tmp_path):
     out = tmp_path / "there"
     words = ["--method", "random-search", "--option", "population=4", "--out", str(out)]

@@ -54,6 +54,7 @@ def test_where_nobody_has_asked_for_a_device_it_is_no_fault_of_theirs(
     assert "broken driver" in err
 
 
+@pytest.mark.slow
 def test_doctor_reports_it_and_goes_on_in_a_real_process(process):
     done = process("doctor", JAX_PLATFORMS="nope", COLUMNS="200")
     assert (done.returncode, done.stderr) == (0, "")
@@ -62,6 +63,7 @@ def test_doctor_reports_it_and_goes_on_in_a_real_process(process):
         assert word in done.stdout
 
 
+@pytest.mark.slow
 def test_workers_of_a_study_are_looked_at_before_they_start():
     for fine in (None, "", "cpu"):
         check_worker_platforms(fine)

@@ -201,6 +201,7 @@ class Killed(BaseException):
     """What ends a process at once, and gives it no time for anything."""
 
 
+@pytest.mark.slow
 def test_a_longer_run_killed_at_any_moment_is_the_old_run_or_the_new_one(
     command, fake_zoo, monkeypatch
 ):

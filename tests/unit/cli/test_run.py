@@ -169,6 +169,7 @@ def test_of_many_that_claim_one_directory_one_has_it(fake_zoo):
     )
 
 
+@pytest.mark.slow
 def test_of_two_processes_with_one_out_one_runs(plugin_environment, tmp_path):
     words = [sys.executable, "-m", "bionet", "run", "fake-local", "--out", "here"]
     both = [

@@ -32,6 +32,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", ["30", "80"])
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_ascii_and_narrow_output_can_be_read(fake_zoo, monkeypatch, words, width):
@@ -59,6 +60,7 @@ def test_no_id_is_cut_however_narrow_the_window(capsys, monkeypatch, width):
     assert "scikit-learn" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_narrow_table_of_results_keeps_its_numbers(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
     zoo.get("memory-hebbian").demo(1, progress=False)
@@ -74,6 +76,7 @@ def run(script, cwd, environment):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "code", "told"),
     [
@@ -92,6 +95,7 @@ def test_nobody_has_to_read(plugin_environment, tmp_path, end, code, told):
     assert done.stderr.count("\n") == bool(told)
 
 
+@pytest.mark.slow
 def test_a_run_whose_output_is_closed_is_written_all_the_same(plugin_environment, tmp_path):
     script = f"{sys.executable} -m bionet run fake-local --out here >&- 2>&- <&-"
     assert run(script, tmp_path, plugin_environment).returncode == 0

@@ -28,6 +28,7 @@ STUDY = Study(
     return directory
 
 
+@pytest.mark.slow
 def test_a_study_is_run_and_its_status_told(command, path):
     code, out, err = command("study", "run", "small", "--jobs", 1)
     assert (code, err) == (0, "")
@@ -132,6 +133,7 @@ def test_a_tilde_is_the_home_of_the_user(command, path, monkeypatch):
     assert command("study", "status", "~/small")[0] == 0
 
 
+@pytest.mark.slow
 def test_a_device_that_is_not_there_is_told_before_any_trial(refused, path, monkeypatch):
     from bionet.cli import study
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bionet.studies import compare, report
+from bionet.studies.report import compare, report
 
 
 @pytest.fixture

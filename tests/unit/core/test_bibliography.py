@@ -41,3 +41,18 @@ def test_recipes_cite_by_key():
     text = (Path(zoo.__file__).parent / "catalogue.py").read_text("utf-8")
     for group in re.findall(r"references=\((.*?)\)", text, re.DOTALL):
         assert all(reference(key) for key in re.findall(r'"([^"]+)"', group))
+
+
+SOURCES = sorted((Path(__file__).parents[3] / "src").rglob("*.py"))
+CITED = re.compile(r"\[([a-z]+\d{4}[a-z]+)\]")
+
+
+def test_sources_cite_by_keys_that_are_there():
+    cited = {key for path in SOURCES for key in CITED.findall(path.read_text("utf-8"))}
+    assert len(cited) > 15
+    assert cited <= references().keys()
+
+
+def test_no_source_has_the_number_of_a_paper():
+    numbers = re.compile(r"arXiv:\d|doi:\d|doi\.org/\d|arxiv\.org/abs")
+    assert [path for path in SOURCES if numbers.search(path.read_text("utf-8"))] == []

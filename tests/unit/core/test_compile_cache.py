@@ -64,6 +64,7 @@ def test_what_the_user_has_told_jax_stays(monkeypatch):
     assert cache_settings()[DIRECTORY] == "/mine"
 
 
+@pytest.mark.slow
 def test_a_second_process_compiles_nothing_that_a_run_needs(monkeypatch, tmp_path):
     """A call back to the host in any program of a run would have it compiled again."""
     monkeypatch.setenv("BIONET_CACHE", str(tmp_path / "programs"))

@@ -25,6 +25,7 @@ print(digest(contents((words, lambda x: x in {"p", "q", "r"}, jnp.arange(3)))))
 """
 
 
+@pytest.mark.slow
 def test_another_process_finds_the_same():
     """Neither addresses nor the order of sets are in it."""
     found = set()

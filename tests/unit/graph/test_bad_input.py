@@ -285,6 +285,7 @@ ODD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("field", "value", "sentence"), ODD)
 @pytest.mark.parametrize(
     ("who", "mode"),

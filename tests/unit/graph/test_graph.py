@@ -214,6 +214,7 @@ def test_where_it_starts_is_clipped_to_what_there_is(graph, begun):
     assert set(drawn.tolist()) == {0, 1, 2}
 
 
+@pytest.mark.slow
 def test_the_supervisors_own_step_as_an_override_changes_nothing(nodes, reset, step, begun):
     state, seen = reset(begun())
     # `row` makes numbers of the keys, which cannot be subtracted.
@@ -221,6 +222,7 @@ def test_the_supervisors_own_step_as_an_override_changes_nothing(nodes, reset, s
     close(found, own)
 
 
+@pytest.mark.slow
 def test_an_override_reaches_the_receivers_windows_at_its_number(reset, step, begun):
     state, seen = reset(begun())
     for n in range(6):
@@ -250,6 +252,7 @@ def test_nothing_is_compiled_twice(run, begun):
     assert run.traces == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [jax.random.key, jax.random.PRNGKey])
 def test_keys_of_both_styles(make, same):
     nodes = ring(Noisy)
@@ -261,6 +264,7 @@ def test_keys_of_both_styles(make, same):
     same(rollout(keys[0]), ended[0])
 
 
+@pytest.mark.slow
 def test_every_step_has_a_key_of_its_own():
     nodes = ring(Noisy)
     episodes = generate_graphs(nodes, 0.5)
@@ -280,6 +284,7 @@ def test_every_step_has_a_key_of_its_own():
     assert len(np.unique(keys, axis=0)) == 6
 
 
+@pytest.mark.slow
 def test_many_at_once_on_schedules_of_their_own_and_on_one(graph):
     gains = np.float32([0.1, 0.5])
 
@@ -306,6 +311,7 @@ def test_many_at_once_on_schedules_of_their_own_and_on_one(graph):
         np.testing.assert_allclose(shared.state["brain"][at], alone["brain"], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_gradients_are_those_of_finite_differences(graph):
     def loss(gain):
         state = graph.rollout(graph.init(params={"eye": {"gain": gain}}), max_steps=3)
@@ -388,6 +394,7 @@ def test_who_is_skipped_is_heard_as_at_the_beginning(nodes, episodes):
     assert (record["eye"].output == -1).all()
 
 
+@pytest.mark.slow
 def test_larger_buffers_change_nothing(nodes, episodes, rollout, begun):
     padded = Graph(nodes, "brain", episodes, buffer_sizes={"eye": 20}, extra_padding=3)
     assert jax.eval_shape(padded.init).buffer["eye"].shape == (20 + 3, 2)
@@ -443,6 +450,7 @@ class Remembers(Unit):
         return {"eye": InputState(default.seq, default.ts_sent, default.ts_recv, default.data + 5)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [Supergraph.MCS, Supergraph.GENERATIONAL])
 def test_a_node_may_begin_with_a_past_of_its_own(mode):
     eye, brain, boss = Unit("eye", 10), Remembers("brain", 10), Unit("boss", 10)

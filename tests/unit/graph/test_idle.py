@@ -97,6 +97,7 @@ def test_a_gradient_is_that_of_a_loop_by_hand(mode):
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_gradient_goes_by_environment_steps_too_and_stops_at_the_end():
     nodes = reaching()
     graph = Graph(nodes, "hand", generate_graphs(nodes, 0.75))
@@ -120,6 +121,7 @@ class ClosedOver(Velocity):
         return type(self).outside
 
 
+@pytest.mark.slow
 def test_nothing_flows_back_into_what_a_step_closes_over():
     nodes = reaching(ClosedOver)
     graph = Graph(nodes, "hand", generate_graphs(nodes, 1.0))
@@ -152,6 +154,7 @@ class Low(Scalar):
         return -jnp.ones(())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [Supergraph.MCS, Supergraph.GENERATIONAL])
 def test_members_on_episodes_of_their_own_that_share_a_weight(mode):
     # Who does not run has singular inputs here, and the weight has one gradient for all members.
@@ -282,6 +285,7 @@ def test_the_supervisors_effects_are_its_steps_alone():
     assert tell(jax.jit(graph.step), state, seen, np.float32(0)) == []
 
 
+@pytest.mark.slow
 def test_a_batch_has_effects_at_one_step_of_one_episode_only(says):
     graph = telling(num_episodes=2)
     keys = jax.random.split(jax.random.key(0), 3)
@@ -335,6 +339,7 @@ def test_idle_slots_have_the_numbers_of_the_next_step_or_else_of_the_last():
     assert found.windows["eye"][0, ..., 0].tolist() == expected
 
 
+@pytest.mark.slow
 @MODES
 def test_a_supervisor_that_hears_nobody_runs_the_others_with_prune_false(mode):
     eye, lamp, boss = Scalar("eye", 50), Hand("lamp", 30), Scalar("boss", 10)

@@ -52,6 +52,7 @@ def recorded():
     return ComputationGraph(vertices, edges)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [Supergraph.MCS, Supergraph.GENERATIONAL])
 def test_what_is_heard_is_what_the_schedule_says(nodes, recorded, mode):
     graph = Graph(nodes, "boss", recorded, supergraph=mode)

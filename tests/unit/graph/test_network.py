@@ -114,6 +114,7 @@ def test_with_one_clock_it_is_the_orchestrator(lmap, batch, kind, skip, mode):
     np.testing.assert_array_equal(network.answer(graph_state), answer)
 
 
+@pytest.mark.slow
 def test_delays_by_hand():
     # A weight of 1 carries the input; the output at 10 Hz hears what left 150 ms ago or before.
     weight = eqx.tree_at(
@@ -142,6 +143,7 @@ def test_a_window_is_its_mean():
     assert network.answer(graph_state)[0, 0] == 2.5
 
 
+@pytest.mark.slow
 def test_what_is_learned_at_once_lowers_the_margin_that_is_violated(lmap, batch):
     x, y = batch
     network, graph = timed(lmap, learning="apply", learning_rate=0.2)
@@ -159,6 +161,7 @@ def test_what_is_learned_at_once_lowers_the_margin_that_is_violated(lmap, batch)
     assert (jnp.diag(network.layer_map(after)[1, 1].J) == 0.5).all()
 
 
+@pytest.mark.slow
 def test_applied_at_once_is_accumulated_and_descended(lmap, batch, clock):
     adding, graph, run = clock
     applying, other = timed(lmap, learning="apply", learning_rate=0.3)
@@ -177,6 +180,7 @@ def test_applied_at_once_is_accumulated_and_descended(lmap, batch, clock):
             np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_what_was_learned_adds_up_until_it_is_forgotten(batch, clock):
     network, graph, run = clock
     begun = run(run(network.init(graph, *batch)))
@@ -190,6 +194,7 @@ def test_what_was_learned_adds_up_until_it_is_forgotten(batch, clock):
     np.testing.assert_array_equal(network.pseudo_gradients(quiet)[3, 2].W, one)
 
 
+@pytest.mark.slow
 def test_a_slow_row_learns_less_often(lmap, batch):
     rates = {0: 20, 1: 20, 2: 5, 3: 10}
     network, graph = timed(lmap, rates)
@@ -203,6 +208,7 @@ def test_a_slow_row_learns_less_often(lmap, batch):
         np.testing.assert_allclose(after[edge].W, times * once[edge].W, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_shared_modules_learn_from_all_that_use_them(batch):
     k = jax.random.split(jax.random.key(3), 4)
     shared = {
@@ -221,6 +227,7 @@ def test_shared_modules_learn_from_all_that_use_them(batch):
     assert expected[1, 0].W.any()
 
 
+@pytest.mark.slow
 def test_sparse_modules_learn_as_in_an_orchestrator(batch):
     k = jax.random.split(jax.random.key(3), 3)
     first = {
@@ -251,6 +258,7 @@ def test_a_node_hears_a_row_under_a_name_of_its_own(lmap, batch, quiet):
     assert window.data.shape == (2, 5, 8)
 
 
+@pytest.mark.slow
 def test_gradients_flow_through_a_trainable_delay():
     k = jax.random.split(jax.random.key(0), 3)
     lmap = LayerMap.from_dict(

@@ -52,6 +52,7 @@ def test_a_node_that_is_skipped_is_waited_for_by_nobody(three):
     assert cuts.kinds == ("boss",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prune", [True, False])
 def test_nobody_waits_for_a_later_partition_and_nobody_needed_is_left_out(quiet, prune):
     a, b, c, d = (

@@ -203,6 +203,7 @@ print(found.slots, sorted(found.graph.edges), int(found.fits.sum()))
 """
 
 
+@pytest.mark.slow
 def test_every_process_finds_the_same_slots(monkeypatch):
     told = set()
     for seed in ("1", "2"):

@@ -112,6 +112,7 @@ def avals(tree):
     return structure, [(leaf.shape, leaf.dtype, getattr(leaf, "weak_type", 0)) for leaf in leaves]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [Supergraph.MCS, Supergraph.GENERATIONAL])
 def test_what_comes_out_may_go_in_again_without_compiling(nodes, episodes, mode):
     graph = Graph(nodes, "agent", episodes, supergraph=mode)
@@ -128,6 +129,7 @@ def test_what_comes_out_may_go_in_again_without_compiling(nodes, episodes, mode)
         assert avals(found) == avals((state, seen))
 
 
+@pytest.mark.slow
 def test_a_batch_with_records_is_one_after_the_other(graph, begun, ended):
     many, keys = ended
     one = jax.jit(graph.rollout)
@@ -135,6 +137,7 @@ def test_a_batch_with_records_is_one_after_the_other(graph, begun, ended):
         close(row(many, eps), one(begun(key, eps)))
 
 
+@pytest.mark.slow
 def test_a_batch_on_one_schedule_with_records(graph, ended):
     many, keys = ended
 
@@ -155,6 +158,7 @@ def agree_on_what_ran(graph, found, expected, eps=1):
         close(row(found[kind], slice(count)), row(expected[kind], slice(count)))
 
 
+@pytest.mark.slow
 def test_the_longer_episode_goes_on_as_if_it_were_alone(graph, ended, nodes, long):
     many, keys = ended
     alone = Graph(nodes, "agent", long, S_init=graph.S)
@@ -167,6 +171,7 @@ def test_the_longer_episode_goes_on_as_if_it_were_alone(graph, ended, nodes, lon
     agree_on_what_ran(graph, found, row(many.aux["record"], 1))
 
 
+@pytest.mark.slow
 def test_step_by_step_the_same_is_recorded(graph, begun, ended, nodes, episodes):
     many, keys = ended
     other = Graph(nodes, "agent", episodes, supergraph=Supergraph.GENERATIONAL, prune=False)
@@ -202,6 +207,7 @@ def test_any_start_may_be_traced(graph):
     assert set(drawn(jax.random.split(jax.random.key(0), 20)).tolist()) == {0, 1}
 
 
+@pytest.mark.slow
 def test_what_was_made_before_the_start_is_what_there_was_at_the_beginning(graph, begun):
     state, seen = jax.jit(graph.reset)(begun(jax.random.key(1), 1, 2))
     heard, made = row((seen.inputs["sensor"], state.aux["record"]["sensor"].output), ...)
@@ -239,6 +245,7 @@ class Late(BaseNode):
         return step_state.replace(state=0.9 * step_state.state + heard**2), heard
 
 
+@pytest.mark.slow
 def test_gradients_in_one_generation_after_the_other_are_those_of_finite_differences():
     wave, late = Wave("wave", 50, delay=0.001), Late("late", 10)
     late.connect(wave, window=4, delay=TrainableDelay(0.0, 0.06))
@@ -308,6 +315,7 @@ def mixed():
     return [sun, half, judge]
 
 
+@pytest.mark.slow
 def test_messages_of_any_kind_arrive_as_they_were_sent():
     with jax.enable_x64(True):
         nodes = mixed()
@@ -333,6 +341,7 @@ def test_messages_of_any_kind_arrive_as_they_were_sent():
                 jax.tree.map(check, seen.data, record[sender.name].output, sender.init_output())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [jax.random.key, jax.random.PRNGKey])
 def test_a_state_and_a_graph_may_be_put_away(graph, begun, make, same_bits):
     state = begun(make(0))

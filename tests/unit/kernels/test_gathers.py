@@ -44,6 +44,7 @@ def dense(indices, values):
     return A
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("product", [product_by_blocks, product_at_once, gathered_product])
 def test_the_product_is_that_with_the_dense_matrix(drawn, small_blocks, product):
     x, indices, values, _ = drawn
@@ -51,6 +52,7 @@ def test_the_product_is_that_with_the_dense_matrix(drawn, small_blocks, product)
     assert np.array_equal(found, x.astype(float) @ dense(indices, values).T)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outer", [outer_by_blocks, outer_at_once, gathered_outer])
 def test_the_outer_product_is_the_dense_one_where_there_are_entries(drawn, small_blocks, outer):
     x, indices, _, y = drawn
@@ -59,6 +61,7 @@ def test_the_outer_product_is_the_dense_one_where_there_are_entries(drawn, small
     assert np.array_equal(found, np.take_along_axis(whole, indices, axis=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_halves_are_gathered_and_summed_up_in_single_precision(dtype):
     x, values = jnp.ones((40, 300), dtype), jnp.ones((1, 300), dtype)
@@ -101,6 +104,7 @@ def test_a_cpu_gets_blocks_and_other_devices_one_expression(run):
         assert ("stablehlo.while" in program) == loops
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drawn", SIZES[1:2], indirect=True)
 def test_it_can_be_differentiated_and_mapped(drawn, small_blocks):
     x, indices, values, y = drawn

@@ -57,6 +57,7 @@ def make(kind, operands):
     return kind(300, 300, 1.0, 0.5, key, operands=operands)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [FullyConnected, FrozenFullyConnected, RecurrentDiscrete])
 def test_modules_multiply_as_they_are_told(kind):
     narrow, full = make(kind, "bfloat16"), make(kind, "weights")
@@ -75,6 +76,7 @@ def test_an_unknown_kind_is_named_with_the_nearest(kind, says):
         make(kind, "bfloat")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inputs", [1, 4, 5, 8, 9])
 def test_few_inputs_give_the_product(inputs):
     rng = np.random.default_rng(0)

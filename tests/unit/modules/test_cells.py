@@ -41,6 +41,7 @@ def test_weights_and_bias_learn(bias, count):
     assert len(jax.tree.leaves(partition_trained(made)[0])) == count
 
 
+@pytest.mark.slow
 def test_a_chain_over_time_is_its_steps(chain):
     xs = jax.random.normal(KEYS[2], (6, 4, 3))
     stepped, state = [], chain.initial((4,))

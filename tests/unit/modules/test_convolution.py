@@ -148,6 +148,7 @@ def test_descending_it_repairs_every_margin(tasks, kind):
     assert violated[-1] == hinge[-1] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_minus_the_gradient_of_the_hinge_of_the_kernel(tasks, kind):
     edge, x, y = tasks[kind]
@@ -164,6 +165,7 @@ def test_it_is_minus_the_gradient_of_the_hinge_of_the_kernel(tasks, kind):
     )
 
 
+@pytest.mark.slow
 def test_a_kernel_as_large_as_its_image_is_a_dense_matrix():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(6, 2, 3, 2)), rng.choice([-1.0, 1.0], (6, 1, 1, 4))
@@ -264,6 +266,7 @@ def test_a_kernel_that_leaves_gaps(says):
         TransposedConvolution2D((4, 6, 1), 3, (2, 1), 1.0, 0.5, KEY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_signs_are_admitted_as_labels(tasks, kind, says):
     edge, _, y = tasks[kind]

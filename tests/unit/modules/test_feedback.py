@@ -43,6 +43,7 @@ def test_weights_of_zero_send_nothing():
     assert np.array_equal(silent(ERROR), np.zeros((2, 8)))
 
 
+@pytest.mark.slow
 def test_it_adds_what_the_readout_between_the_same_units_adds():
     hidden = jnp.sign(jax.random.normal(KEY, (5, 8)))
     y = 2.0 * jnp.eye(3)[jnp.array([0, 1, 2, 0, 1])] - 1.0
@@ -54,6 +55,7 @@ def test_it_adds_what_the_readout_between_the_same_units_adds():
     assert np.array_equal(back, hebbian(hidden, error).T)
 
 
+@pytest.mark.slow
 def test_following_both_aligns_them():
     rng = np.random.default_rng(0)
     hidden = jnp.asarray(rng.choice([-1.0, 1.0], (20, 30)), jnp.float32)

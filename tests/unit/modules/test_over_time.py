@@ -11,6 +11,7 @@ from bionet.modules.through_time.spiking import LIF, AdaptiveLIF, LeakyIntegrato
 CURRENTS = jnp.asarray(np.random.default_rng(0).uniform(0, 1, (7, 4, 3)), jnp.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [LIF, AdaptiveLIF, LeakyIntegrator])
 def test_it_is_the_loop_of_the_steps(kind):
     cell = kind(3)

@@ -76,6 +76,7 @@ def test_the_field_is_the_sum_of_the_messages_and_the_state_its_sign(layer, patt
     assert np.array_equal(layer.activation(-0.1 * patterns), -np.asarray(patterns))
 
 
+@pytest.mark.slow
 def test_a_kernel_of_one_place_couples_channels_alone(patterns):
     layer = RecurrentDiscrete2D((4, 5, 2), 1, 0.5, 1.0, KEY)
     flat = RecurrentDiscrete(2, 0.5, 1.0, KEY)

@@ -81,6 +81,7 @@ def test_sparsity_is_a_fan_in_of_all_senders_or_of_all_others():
     assert fan_in(SparseRecurrentDiscrete, 13, 0.0, 0.0) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strength", [3.0, np.linspace(1, 5, 400)])
 def test_weights_are_drawn_at_the_root_of_the_true_fan_in(strength):
     W = np.asarray(SparseFullyConnected(1000, 400, strength, 0.0, KEY, fan_in=50).W)
@@ -95,12 +96,14 @@ def test_couplings_are_drawn_at_the_root_of_the_true_fan_in():
     assert abs(J.std() * np.sqrt(50) - 1) < 0.03
 
 
+@pytest.mark.slow
 @BOTH
 def test_the_message_is_that_of_the_dense_matrix(built):
     module, _, x = built
     np.testing.assert_allclose(module(x), x @ module.to_dense(), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @BOTH
 def test_unit_k_hears_its_own_senders(built):
     module, name, _ = built
@@ -129,6 +132,7 @@ def test_the_field_is_the_sum_of_the_messages_and_the_state_its_sign(layer):
     assert np.array_equal(layer.activation(field), np.array([[1.0, 1.0, -1.0]]))
 
 
+@pytest.mark.slow
 @BOTH
 def test_only_the_weights_learn(built):
     module, name, x = built
@@ -148,6 +152,7 @@ def float_leaves(module):
     return eqx.partition(module, eqx.is_inexact_array)
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.parametrize("split", [partition_trained, float_leaves])
 def test_weight_decay_moves_the_weights_and_nothing_else(built, split):
@@ -162,6 +167,7 @@ def test_weight_decay_moves_the_weights_and_nothing_else(built, split):
             assert np.array_equal(getattr(moved, leaf), getattr(module, leaf)), leaf
 
 
+@pytest.mark.slow
 @BOTH
 def test_a_plain_optax_loop_leaves_the_connections(built):
     module, name, x = built
@@ -188,6 +194,7 @@ def test_decay_shrinks_the_weights_by_its_share(layer):
     assert np.array_equal(np.diagonal(dense), np.diagonal(before))
 
 
+@pytest.mark.slow
 def test_descending_it_stores_the_patterns_and_leaves_the_self_coupling():
     patterns = np.random.default_rng(1).choice([-1, 1], (3, 40)).astype(np.float32)
     blank = SparseRecurrentDiscrete(40, 0.25, 0.5, KEY, fan_in=12)
@@ -206,6 +213,7 @@ def test_descending_it_stores_the_patterns_and_leaves_the_self_coupling():
     assert np.array_equal(stored.indices, blank.indices)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
 def test_other_precisions_have_the_numbers_of_single_precision(edge, layer, dtype):
     with jax.enable_x64(dtype == "float64"):

@@ -32,6 +32,7 @@ def made():
     return S5(1, poles=32, key=KEYS[1], shortest=0.05, longest=0.8)
 
 
+@pytest.mark.slow
 def test_the_poles_begin_as_eigenvalues_of_the_normal_part_of_hippo(made):
     n = np.arange(64)
     hippo = -np.tril(np.sqrt(np.outer(2 * n + 1, 2 * n + 1)), -1) - np.diag(n + 1.0)
@@ -66,6 +67,7 @@ def test_a_sequence_is_its_steps(layer):
             np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [-1e3, -8.0, 8.0, 80.0])
 def test_no_change_of_its_numbers_makes_it_unstable(layer, shift):
     moved = eqx.tree_at(
@@ -77,6 +79,7 @@ def test_no_change_of_its_numbers_makes_it_unstable(layer, shift):
     assert (np.hypot(pole.real, pole.imaginary) <= 1 + 1e-6).all()
 
 
+@pytest.mark.slow
 def test_a_held_input_is_integrated_exactly():
     """A pole of decay 1 and frequency 0 under a constant input: 1 - exp(-t)."""
     made = shaped(1, 1)
@@ -96,6 +99,7 @@ def test_a_held_input_is_integrated_exactly():
     np.testing.assert_allclose(ys[:, 0], 1 - np.exp(-0.25 * np.arange(1, 9)), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_everything_learns_and_it_learns_to_remember(made):
     """Its answer is to be the input of four steps before."""
     xs = jnp.asarray(np.random.default_rng(0).normal(size=(24, 16, 1)), jnp.float32)

@@ -122,6 +122,7 @@ def test_a_batch_of_size_zero_is_refused_however_it_came_in(small, method, says)
         method(small, ones(5, 7, 3, batch=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "label", [0.0, 2.0, 0.5, -0.999, np.nan], ids=["0 and 1", "2", "half", "nearly", "NaN"]
 )

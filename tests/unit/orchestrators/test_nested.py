@@ -106,6 +106,7 @@ def test_any_orchestrator_goes_into_any_other(make_network, same_bits, outer, in
     same_bits(inside(network, state).buffers[:-1], expected.buffers[:-1])
 
 
+@pytest.mark.slow
 def test_a_node_in_a_node_is_the_network_still(flat, same_bits):
     node = NestedNetwork(flat.orchestrator, SIZES, steps=2, senders="forward")
     middle, blank = around(node)

@@ -209,6 +209,7 @@ def test_messages_are_read_if_they_are_in_a_window(graph):
     assert 0 < messages.read.sum() < len(messages.read)
 
 
+@pytest.mark.slow
 def test_the_lines_of_messages_are_where_they_are(graph):
     rows = ["hidden", "agent"]
     figure = plot_graph(graph, rows=rows, supergraph=False)

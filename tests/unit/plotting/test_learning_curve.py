@@ -84,6 +84,7 @@ def test_it_is_saved_whole(tmp_path, suffix):
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["svg", "pdf", "png"])
 def test_the_same_drawing_is_saved_as_the_same_bytes(tmp_path, suffix):
     first, second = tmp_path / f"a.{suffix}", tmp_path / f"b.{suffix}"
@@ -103,6 +104,7 @@ def test_refusals():
             check_path(path)
 
 
+@pytest.mark.slow
 def test_no_window_system_is_touched():
     script = (
         "import sys; from bionet.plotting.learning_curve import plot_curve; "

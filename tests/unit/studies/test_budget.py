@@ -52,6 +52,7 @@ def test_a_budget_is_used_up_and_overdrawn_by_less_than_a_step_per_epoch(batches
     assert amount <= 3 * steps < amount + 3 * pace.epochs + 3
 
 
+@pytest.mark.slow
 def test_short_epochs_order_all_the_data_anew(batches):
     short = ShortEpochs(batches, 3)
     assert (short.num_batches, batch_examples(short)) == (3, 4)
@@ -71,6 +72,7 @@ def test_a_batch_is_counted_whatever_its_source():
     assert batch_examples(generated) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "options", "count"),
     [

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bionet.studies import Arm, Budget, LogUniform, Tuning, measure
+from bionet.studies import Arm, Budget, LogUniform, Tuning
 from bionet.studies.design.configuration import final_trials
+from bionet.studies.run import measure
 from bionet.studies.run.measure import POINTS, _thinned, measured
 from bionet.studies.run.meters import Memory, compile_clock
 from bionet.studies.run.tuning import tuning_trial
@@ -54,6 +55,7 @@ def test_a_trial_and_its_control_come_to_the_numbers_of_a_fit_by_hand(line):
     assert (frozen["evaluations"], frozen["examples"], len(frozen["curve"])) == (4, 64, 1)
 
 
+@pytest.mark.slow
 def test_members_of_a_population_are_counted_and_bound_the_run(line):
     arm = Arm("prototypes-local", method="es", options={"population": 6})
     found = line(arm, Budget(30, "evaluations"))
@@ -61,12 +63,14 @@ def test_members_of_a_population_are_counted_and_bound_the_run(line):
     assert [point["evaluations"] for point in found["curve"]] == [18, 36]
 
 
+@pytest.mark.slow
 def test_a_budget_in_seconds_ends_with_the_epoch_that_uses_it_up(line):
     found = line(Arm("prototypes-local"), Budget(1e-4, "seconds", steps=2))
     assert [point["examples"] for point in found["curve"]] == [32]
     assert found["curve"][-1]["seconds"] >= 1e-4
 
 
+@pytest.mark.slow
 def test_a_tuning_trial_never_sees_the_test_split(study, monkeypatch):
     arms = {"a": Arm("prototypes-local", SMALL)}
     tuning = Tuning(2, {"a": {"learning_rate": LogUniform(1e-3, 1e-1)}}, budget=Budget(1))

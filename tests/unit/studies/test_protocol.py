@@ -100,5 +100,8 @@ def test_the_parts_are_public():
 
     assert all(getattr(bionet.studies, name) for name in bionet.studies.__all__)
     assert bionet.studies.Study is Study
-    with pytest.raises(AttributeError, match="no attribute 'Studie'"):
+    with pytest.raises(
+        AttributeError,
+        match="No attribute of bionet.studies is named 'Studie'. Did you mean 'Study'",
+    ):
         bionet.studies.Studie  # noqa: B018

@@ -60,6 +60,7 @@ def numbers(path):
     return sorted(json.dumps([line[name] for name in kept]) for line in lines)
 
 
+@pytest.mark.slow
 def test_a_real_cluster_gives_the_same_numbers_and_survives_the_death_of_a_worker(studies, work):
     src = Path(run_study.__code__.co_filename).parents[2]
     paths = os.pathsep.join([str(src), str(WORK)])
@@ -85,6 +86,7 @@ def test_a_real_cluster_gives_the_same_numbers_and_survives_the_death_of_a_worke
     assert len(list(work.iterdir())) == 1  # it did die
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["127.0.0.1:{}", "ray://127.0.0.1:{}", "127.0.0.1:port"])
 def test_an_address_without_a_cluster_is_told_at_once(form, study, write):
     with socket.socket() as listener:  # a port that nothing listens at once it is closed

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import matplotlib
 import pytest
 
-from bionet.studies import Arm, Budget, Study, Tuning, Uniform, report
+from bionet.studies import Arm, Budget, Study, Tuning, Uniform
 from bionet.studies.design.configuration import final_trials
+from bionet.studies.report import report
 from bionet.studies.report.report import write_report
 from bionet.studies.run.tuning import tuning_trial
 
@@ -111,6 +112,7 @@ def section(text, title):
     return re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, re.M | re.S)[1]
 
 
+@pytest.mark.slow
 def test_means_have_their_intervals(reported):
     found = section(reported.text, "Results on prototypes")
     assert row(found, "`hybrid`") == [
@@ -122,6 +124,7 @@ def test_means_have_their_intervals(reported):
     assert row(section(reported.text, "Results on digits"), "`digits`")[1] == "3"
 
 
+@pytest.mark.slow
 def test_differences_are_paired_by_seed(reported):
     against = section(reported.text, "Against `hybrid` on prototypes")
     assert row(against, "`local`")[1:] == ["-2.00 [-2.00, -2.00]", "0 of 2", "behind"]
@@ -190,6 +193,7 @@ def test_every_figure_is_there_and_no_other(reported):
     assert {path.name for path in (reported.directory / "figures").iterdir()} == shown
 
 
+@pytest.mark.slow
 def test_two_reports_on_the_same_lines_have_the_same_bytes(reported, tmp_path, monkeypatch):
     monkeypatch.setitem(matplotlib.rcParams, "font.size", 23)  # another user's settings
     monkeypatch.setitem(matplotlib.rcParams, "lines.linewidth", 7)

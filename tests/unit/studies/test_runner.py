@@ -138,6 +138,7 @@ def optuna():
     return pytest.importorskip("optuna", reason="optuna is not installed: the extra is `tune`")
 
 
+@pytest.mark.slow
 def test_every_arm_is_tuned_equally_and_then_runs_with_its_best(study, write, run, optuna):
     path = write(tuned_study(study))
     assert run(path).finished == 5 + 5 + 6
@@ -163,6 +164,7 @@ def sequence(path):
     return sorted((line["arm"], line["number"], line["trial"]) for line in lines)
 
 
+@pytest.mark.slow
 def test_tuning_is_the_same_with_other_workers_and_without_its_file(
     study, write, run, here, tmp_path, optuna
 ):
@@ -181,6 +183,7 @@ def test_tuning_is_the_same_with_other_workers_and_without_its_file(
     assert sequence(path) == [each for each in whole if each[1] < 3]
 
 
+@pytest.mark.slow
 def test_a_value_that_another_machine_draws_by_an_ulp_otherwise_is_not_tried_again(
     study, write, run, optuna
 ):
@@ -207,6 +210,7 @@ def test_a_value_that_another_machine_draws_by_an_ulp_otherwise_is_not_tried_aga
     assert again.missing == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [0, 9])
 def test_a_trial_that_was_asked_for_and_cut_off_is_asked_for_again(
     study, write, run, here, optuna, after
@@ -233,6 +237,7 @@ def test_a_trial_that_was_asked_for_and_cut_off_is_asked_for_again(
     assert sequence(path) == cut_off
 
 
+@pytest.mark.slow
 def test_a_diverged_tuning_trial_counts_as_a_try(study, write, run, optuna):
     arms = {"diverges": Arm("prototypes-local"), "good": Arm("prototypes-local")}
     tuning = Tuning(2, {"diverges": SPACE, "good": SPACE})
@@ -277,6 +282,7 @@ def test_ray_that_is_not_installed_names_the_command(study, write, run, monkeypa
         run(write(study()), engine="ray")
 
 
+@pytest.mark.slow
 def test_a_tuning_trial_that_fails_stops_its_arm_alone(study, write, run, optuna):
     arms = {"fails": Arm("prototypes-local"), "good": Arm("prototypes-local")}
     tuning = Tuning(2, {"fails": SPACE, "good": SPACE}, seed=1)

@@ -55,6 +55,7 @@ def test_the_same_numbers_give_the_same_bits():
     assert mean([0.3] * 5) == Interval(0.3, 0.3, 0.3, 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 3, 5, 20])
 def test_coverage_on_a_known_case(count):
     """Normal results with a true mean of 0: how often does the interval hold it?"""

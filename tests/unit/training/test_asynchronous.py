@@ -23,6 +23,7 @@ def timed(network, rates=10, seconds=1.5, episodes=1, **options):
     return nodes, Graph(nodes.nodes, last, graphs, prune=False, progress_bar=False)
 
 
+@pytest.mark.slow
 def test_with_one_clock_it_is_two_phase_learning(two_hidden):
     clocked = TwoPhase(two_hidden.state, clamped=3, free=2, early_stop=False)
     method = AsyncTwoPhase(*timed(two_hidden), clamped=3, free=2)
@@ -41,6 +42,7 @@ def test_with_one_clock_it_answers_as_an_orchestrator(one_hidden):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.slow
 def test_following_it_learns_a_batch(one_hidden):
     rates = {0: 40, 1: 20, 2: 10}
     late = timed(one_hidden, rates, episodes=3, delays=Uniform(0.0, 0.02))

@@ -62,15 +62,18 @@ def is_unbroken(unbroken, without_seconds, bits):
 
 
 class TestResume:
+    @pytest.mark.slow
     def test_keeping_checkpoints_changes_no_bit(self, run, is_unbroken, tmp_path):
         is_unbroken(run(tmp_path / "new"))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("epoch", [1, 3])
     def test_after_a_callback_has_ended_the_run(self, run, is_unbroken, tmp_path, epoch):
         stopped = run(tmp_path, callbacks=[lambda event: event.epoch == epoch])
         assert (stopped.stopped, len(stopped.history)) == ("callback", epoch)
         is_unbroken(run(tmp_path, resume=True))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", [KeyboardInterrupt, OSError])
     def test_after_a_callback_has_failed(self, run, is_unbroken, tmp_path, kind):
         def cut(event):
@@ -81,6 +84,7 @@ class TestResume:
             run(tmp_path, callbacks=[cut])
         is_unbroken(run(tmp_path, resume=True))
 
+    @pytest.mark.slow
     def test_after_an_error_in_an_epoch(self, run, is_unbroken, tmp_path, on_disk, monkeypatch):
         run(tmp_path, epochs=2)
         with monkeypatch.context() as patch:
@@ -90,6 +94,7 @@ class TestResume:
         assert on_disk(tmp_path) == ["1", "2"]
         is_unbroken(run(tmp_path, resume=True))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("sealed", [1, 0])
     def test_after_a_kill_before_the_seal(self, run, is_unbroken, tmp_path, sealed):
         run(tmp_path, epochs=sealed + 1)
@@ -138,6 +143,7 @@ class TestResume:
         shutil.rmtree(tmp_path / "3")  # as the sentence of an unreadable one advises
         is_unbroken(run(tmp_path, resume=True))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("made", [True, False])
     def test_it_starts_anew_where_there_is_none(self, run, is_unbroken, tmp_path, made):
         directory = tmp_path / "new"

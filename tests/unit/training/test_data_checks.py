@@ -51,6 +51,7 @@ def test_a_label_that_comes_late_in_the_epoch(task, two_phase, says):
         fit(replace(problem, train=train), two_phase, epochs=1, key=KEY)
 
 
+@pytest.mark.slow
 def test_labels_are_the_matter_of_rules_that_learn_from_them(task, says):
     """A method that only looks at the loss may take other targets."""
     problem = task()
@@ -80,12 +81,14 @@ def stream(task):
     return make
 
 
+@pytest.mark.slow
 def test_nan_in_a_batch_that_is_made(stream, two_phase, says):
     spoiled = stream(lambda x, y, now: (x.at[0, 0].set(jnp.where(now, jnp.nan, x[0, 0])), y))
     with says(RuntimeError, "state.init: x holds NaN or infinity"):
         fit(spoiled, two_phase, epochs=2, key=KEY)
 
 
+@pytest.mark.slow
 def test_labels_of_a_batch_that_is_made(stream, two_phase, says):
     spoiled = stream(lambda x, y, now: (x, jnp.where(now, 0.5 * y, y)))
     with pytest.raises((RuntimeError, ValueError), match="labels need to be -1 or \\+1"):
@@ -107,6 +110,7 @@ def test_stacked_batches_are_looked_at_whole(task, two_phase, says):
         fit(replace(problem, train=train), two_phase, epochs=1, key=KEY)
 
 
+@pytest.mark.slow
 def test_another_model_takes_what_it_likes(mlp_problem, sgd):
     """A predictor of one's own may know what to do with a missing number."""
     problem = mlp_problem()
@@ -174,6 +178,7 @@ def test_a_local_method_inside_another_learns_from_labels(task, two_phase):
     assert not is_local(Evolution(objective, population=4, sigma=0.1))
 
 
+@pytest.mark.slow
 def test_a_user_is_told_that_the_data_are_at_fault():
     """Exit code 2 and a sentence, and no fault in bionet."""
     assert is_user_error(BadValuesError("x"))

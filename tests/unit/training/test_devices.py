@@ -29,6 +29,7 @@ def told():
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_eight_devices_learn_what_one_learns(told):
     assert told["devices"] == told["spread over"] == 8
     assert told["same weights"]
@@ -36,6 +37,7 @@ def test_eight_devices_learn_what_one_learns(told):
     assert told["learned"]
 
 
+@pytest.mark.slow
 def test_each_device_settles_its_share_of_the_batch(told):
     assert told["a share of the batch"]
     assert not told["the whole batch in the dynamics"]

@@ -111,6 +111,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", CASES, ids=str)
 def test_one_step_is_that_of_numpy(one_hidden, network, batch, options):
     method = method_for(one_hidden, edge_rates=RATES, **options)
@@ -223,6 +224,7 @@ def test_early_stop_changes_no_number(one_hidden, network, batch):
         np.testing.assert_allclose(left, right, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_two_hidden_layers_learn_too(two_hidden):
     method = ErrorPhase(two_hidden.state, optimizer=SGD, warmup=2, clamped=2)
     trained, _ = method.step(
@@ -240,6 +242,7 @@ def test_a_network_with_randomness_uses_the_key(noisy, batch):
     assert not np.array_equal(one.lmap[2, 1].W, other.lmap[2, 1].W)
 
 
+@pytest.mark.slow
 def test_it_learns_a_task(task, one_hidden, network):
     turned = eqx.tree_at(lambda o: o.lmap[2, 1].W, network, replace_fn=jnp.negative)
     problem = replace(task(), model=turned)

@@ -96,11 +96,13 @@ class TestAnyModel:
 
 
 class TestExamples:
+    @pytest.mark.slow
     def test_each_example_comes_once_per_epoch(self, counted, tally):
         result = fit(counted(n=12, batch_size=4), tally, epochs=3, key=KEY)
         assert result.model["seen"].tolist() == [3] * 12
         assert int(result.train_state.step) == 9
 
+    @pytest.mark.slow
     def test_the_remainder_waits_and_takes_its_turn_in_other_epochs(self, counted, tally):
         problem = counted(n=11, batch_size=4)
         once = fit(problem, tally, epochs=1, key=KEY).model["seen"]
@@ -204,6 +206,7 @@ class TestPatience:
     # Score 0 is the untrained model's; with one batch per epoch, score k is that of epoch k.
     SCORES = (0.9, 0.5, 0.6, 0.55, 0.6, 0.58, 0.99)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("patience", "epochs"), [(1, 3), (2, 4), (3, 5), (4, 6), (6, 6)])
     def test_it_ends_when_the_metric_has_not_risen_for_so_long(
         self, counted, tally, patience, epochs
@@ -259,6 +262,7 @@ class TestCallbacks:
         assert told[0].train_state.step.is_deleted()
         assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(result.train_state))
 
+    @pytest.mark.slow
     def test_the_model_of_the_problem_is_not_used_up(self, task, two_phase):
         problem = task()
         fit(problem, two_phase, epochs=2, key=KEY)

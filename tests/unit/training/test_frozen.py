@@ -66,6 +66,7 @@ def hidden_weights(model):
 
 
 class TestReadout:
+    @pytest.mark.slow
     @pytest.mark.parametrize("ridge", [0.5, 100.0])
     @pytest.mark.parametrize("hidden", ["dynamics", "feed-forward"])
     def test_it_is_the_ridge_regression_in_closed_form(self, task, one_hidden, hidden, ridge):
@@ -88,6 +89,7 @@ class TestReadout:
             problem.predict(model, x, KEY), F @ ridge_by_hand(F, y, 1.0), atol=1e-5
         )
 
+    @pytest.mark.slow
     def test_an_output_that_listens_to_two_hidden_rows(self, two_hidden, dense, labelled):
         rows = two_hidden.orchestrator.lmap.to_dict()
         W = np.random.default_rng(0).normal(size=(7, 3))
@@ -109,6 +111,7 @@ class TestReadout:
         np.testing.assert_allclose(model.lmap[3, 1].W, expected[:7], rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(model.lmap[3, 2].W, expected[7:], rtol=1e-5, atol=1e-6)
 
+    @pytest.mark.slow
     def test_another_dense_readout_gets_the_same_weights(self, task, one_hidden):
         problem = task()
         rows = problem.model.lmap.to_dict()
@@ -361,6 +364,7 @@ class TestTheBetterOfTwo:
         )
         assert found.test == {}
 
+    @pytest.mark.slow
     def test_the_last_readout_may_learn_from_the_validation_split_too(self, task, one_hidden):
         problem = task()
         x, y = (

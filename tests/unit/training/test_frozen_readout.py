@@ -65,6 +65,7 @@ def test_it_is_the_ridge_of_numpy(problem):
     assert np.array_equal(solved.layers[0].weight, MODEL.layers[0].weight)
 
 
+@pytest.mark.slow
 def test_the_penalty_is_chosen_on_validation_data(problem):
     found = frozen_readout_control(problem, LINEAR, key=KEY, ridges=(1e-2, 1e6))
     assert (found.hidden, found.ridge) == ("features", 1e-2)
@@ -205,6 +206,7 @@ class TestOverTime:
         np.testing.assert_allclose(solved.weight.T, expected[:-1], atol=1e-4)
         np.testing.assert_allclose(solved.bias, expected[-1], atol=1e-4)
 
+    @pytest.mark.slow
     def test_the_metric_is_of_the_ridge_and_the_loss_of_the_softmax_readout(self, task):
         found = frozen_readout_control(task, STEPWISE, key=KEY)
         ridge, softmax = (
@@ -215,6 +217,7 @@ class TestOverTime:
         assert found.test["softmax accuracy"] == softmax["accuracy"]
         assert found.validation["loss"] == found.softmax.validation["loss"]
 
+    @pytest.mark.slow
     def test_the_softmax_readout_is_that_of_scikit_learn(self, task):
         known = pytest.importorskip("sklearn.linear_model").LogisticRegression(
             C=np.inf, tol=1e-8, max_iter=1000
@@ -230,5 +233,6 @@ class TestOverTime:
         assert found.targets == 60 * 7
         assert found.validation["loss"] <= nats + 1e-3  # a penalty may do better, none does worse
 
+    @pytest.mark.slow
     def test_no_more_targets_are_held_than_are_asked_for(self, task):
         assert fit_softmax(task, STEPWISE, key=KEY, most=150).targets == 2 * 20 * 7

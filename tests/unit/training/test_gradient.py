@@ -87,6 +87,7 @@ class TestTwin:
         )
         np.testing.assert_array_equal(early, all_steps)
 
+    @pytest.mark.slow
     def test_its_gradient_is_that_of_finite_differences(self, one_hidden):
         twin = smooth_twin(one_hidden.orchestrator)
         loss = Objective(UnrolledReadout(one_hidden.state, 3), square)
@@ -123,6 +124,7 @@ class TestTwin:
 
 
 class TestRestricted:
+    @pytest.mark.slow
     def test_only_the_part_learns(self):
         model = eqx.nn.MLP(2, 1, width_size=3, depth=1, key=KEY)
         objective = Objective(lambda m, x, key: jax.vmap(m.whole)(x), square)
@@ -134,6 +136,7 @@ class TestRestricted:
         assert not np.array_equal(whole.layers[1].weight, model.layers[1].weight)
         assert jax.tree.structure(whole) == jax.tree.structure(model)
 
+    @pytest.mark.slow
     def test_a_method_of_its_own_trains_the_same_part(self):
         """The same bits as the restricted problem, and the whole model in and out."""
         model = eqx.nn.MLP(2, 1, width_size=3, depth=1, key=KEY)

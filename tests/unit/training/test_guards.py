@@ -73,12 +73,14 @@ def started(make, predict=plain, loss=readout_cross_entropy, model=MLP, x=X, y=Y
 
 @pytest.mark.parametrize("kind", FEEDBACK, ids=lambda kind: kind.__name__)
 class TestFeedback:
+    @pytest.mark.slow
     def test_the_loss_is_that_of_the_predictor(self, kind):
         row = started(kind).history[0]
         assert row["training_loss"] == pytest.approx(
             float(readout_cross_entropy(plain(MLP, X, KEY), Y)), rel=1e-5
         )
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "predict",
         [
@@ -133,6 +135,7 @@ class TestSlope:
 
 
 class TestDependence:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "predict",
         [
@@ -176,6 +179,7 @@ class TestLocal:
         method = local if make is None else make(Objective(predict, loss), local)
         return fit(problem, method, epochs=1, key=KEY, progress=False)
 
+    @pytest.mark.slow
     def test_a_predictor_of_one_s_own_that_settles_on_the_input(self, one_hidden):
         free = FreeReadout(one_hidden.state, 40)
         self.fitted(one_hidden, lambda model, x, key: jax.nn.softmax(2 * free(model, x, key)))

@@ -128,6 +128,7 @@ def test_the_last_good_checkpoint_is_kept_and_can_be_restored(task, spoiled, say
         assert np.array_equal(found, expected)
 
 
+@pytest.mark.slow
 def test_another_method_goes_on_from_its_weights_in_a_run_of_its_own(task, spoiled, says, tmp_path):
     problem, healed = task(), spoiled()
     with pytest.raises(NonFiniteError):
@@ -145,6 +146,7 @@ def test_in_the_first_epoch_there_is_no_checkpoint_yet(task, spoiled, says, tmp_
         fit(task(), spoiled(((1, 1), 3, np.nan)), epochs=2, key=KEY, checkpoint=tmp_path / "new")
 
 
+@pytest.mark.slow
 def test_the_step_is_counted_over_a_resumed_run(task, spoiled, says, tmp_path):
     problem, method = task(), spoiled(((2, 1), 12, np.nan))
     fit(problem, method, epochs=1, key=KEY, checkpoint=tmp_path)
@@ -159,6 +161,7 @@ def in_order(mlp_problem):
     return replace(problem, train=ArrayBatches(problem.train.examples, 64, shuffle=False))
 
 
+@pytest.mark.slow
 def test_leaves_of_other_models_go_by_their_path(in_order, sgd):
     with pytest.raises(NonFiniteError, match=r"leaf \.layers\[0\]\.weight, became") as caught:
         fit(in_order, sgd(float("nan")), epochs=1, key=KEY)

@@ -107,12 +107,14 @@ def runs():
     return [train(seed) for seed in SEEDS]
 
 
+@pytest.mark.slow
 def test_held_out_bars_are_told_apart(runs):
     after = [told[1][0] for _, told in runs]
     assert np.mean(after) > 0.7
     assert min(after) > 0.55
 
 
+@pytest.mark.slow
 def test_violated_margins_fall(runs):
     for _, (before, after) in runs:
         assert sum(after[1].values()) < 0.8 * sum(before[1].values())

@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = Path(__file__).parents[3] / "research" / "benchmarks" / "kills.py"
 
 
+@pytest.mark.slow
 def test_killed_runs_end_in_the_same_bits():
     options = ("--kills", "6", "--at-the-seal", "2", "--each", "6", "--epochs", "24")
     done = subprocess.run(

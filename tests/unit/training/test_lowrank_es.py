@@ -62,10 +62,12 @@ def against_the_gradient():
 
 
 class TestEstimate:
+    @pytest.mark.slow
     @pytest.mark.parametrize("noise", ["rank 1", "full", "rank 2, without pairs"])
     def test_it_points_along_the_gradient_of_a_quadratic(self, against_the_gradient, noise):
         assert against_the_gradient[noise]["cosine"] > 0.98
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("noise", ["rank 1", "full", "rank 2, without pairs"])
     def test_it_has_the_length_of_the_gradient(self, against_the_gradient, noise):
         np.testing.assert_allclose(against_the_gradient[noise]["length"], 1.0, atol=0.06)
@@ -143,6 +145,7 @@ class TestNoise:
         assert [kind.numbers for kind in kinds] == [2 * 17, 2 * 41, 4, 5, 1]
         assert kinds[1].sides == (9, 32)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("shape", [(9, 8), (3, 3, 4, 8)])
     def test_each_entry_has_the_variance_one(self, shape):
         kind = NoiseOf(jnp.zeros(shape), 2)
@@ -160,6 +163,7 @@ class TestNoise:
         by_hand = np.tensordot(weights, members, 1)
         np.testing.assert_allclose(kind.total(noise, weights), by_hand, rtol=1e-3, atol=1e-3)
 
+    @pytest.mark.slow
     def test_a_row_has_the_same_noise_in_any_company(self):
         kinds = [NoiseOf(jnp.zeros((9, 8)), 1), NoiseOf(jnp.zeros(3), 1)]
         (many, some), (few, one) = (
@@ -271,6 +275,7 @@ def test_a_loss_per_example_is_refused(says):
         eqx.filter_eval_shape(method.step, method.init(MODEL, KEY), BATCH, KEY)
 
 
+@pytest.mark.slow
 def test_complex_leaves_are_refused(says):
     with says(ValueError, "The method 'lowrank-es' needs trained leaves of real numbers"):
         LowRankES(OBJECTIVE).init({"poles": jnp.ones(3) * 1j}, KEY)

@@ -85,6 +85,7 @@ def test_what_an_update_asks_for(optimizer, names):
     assert asked_for("here", optimizer, {"w": jnp.ones(3), "held": None}) == names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_A_LOSS)
 def test_the_optimiser_sees_the_loss_of_the_step(name, one_hidden):
     method = WITH_A_LOSS[name](seen())
@@ -94,6 +95,7 @@ def test_the_optimiser_sees_the_loss_of_the_step(name, one_hidden):
     assert any(v == pytest.approx(wanted, rel=1e-5) for v in values(after.memory))
 
 
+@pytest.mark.slow
 def test_a_local_rule_that_is_corrected_has_a_loss(one_hidden):
     objective = Objective(FreeReadout(one_hidden.state, 2), ReadoutHinge(1.0))
     local = TwoPhase(one_hidden.state, optimizer=seen(), clamped=2, free=2)
@@ -127,6 +129,7 @@ def test_a_hybrid_step_takes_one():
 
 
 class TestRefusals:
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", WITH_A_LOSS)
     def test_a_line_search(self, name, says):
         with says(ValueError, f"`{name}`: its optimiser needs `value_fn` beside the gradient, as"):

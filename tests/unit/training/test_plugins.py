@@ -161,6 +161,7 @@ class TestCommand:
         assert command("resume", cut, "--epochs", 2)[0] == 0
         assert metrics(cut) == metrics(whole)
 
+    @pytest.mark.slow
     def test_another_file_is_refused(self, command, plugin, tmp_path):
         out = tmp_path / "out"
         assert command("run", *DRIFT, "--plugin", plugin, "--epochs", 1, "--out", out)[0] == 0
@@ -170,6 +171,7 @@ class TestCommand:
         assert code == 2
         assert "is not that of the run" in err
 
+    @pytest.mark.slow
     def test_a_kept_text_that_was_changed_is_refused(self, command, plugin, tmp_path):
         out = tmp_path / "out"
         assert command("run", *DRIFT, "--plugin", plugin, "--epochs", 1, "--out", out)[0] == 0
@@ -205,6 +207,7 @@ class TestStudy:
         assert hashes == {"own": None, "drift": loaded.sha256}
         assert str(plugin) not in (tmp_path / "results.jsonl").read_text()
 
+    @pytest.mark.slow
     def test_another_text_gives_other_trials(self, plugin, tmp_path):
         load_plugin(plugin)
         path = write_study(tmp_path)
@@ -214,6 +217,7 @@ class TestStudy:
         load_plugin(plugin)
         assert run_study(path, jobs=1).finished == 2  # those of the method alone
 
+    @pytest.mark.slow
     def test_a_study_file_may_register_it_itself(self, tmp_path):
         path = write_study(tmp_path, head=TEXT.replace("WORD", "drift"))
         assert run_study(path, jobs=2).missing == 0

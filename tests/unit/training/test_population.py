@@ -18,6 +18,7 @@ PROGRAM = Path(__file__).with_name("eight_devices_population.py")
 NAN, INF = float("nan"), float("inf")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [None, 2, 6, 12])
 @pytest.mark.parametrize("paired", [False, True])
 def test_a_chunk_changes_no_number(chunk, paired):
@@ -69,6 +70,7 @@ def test_what_can_not_be_divided(given, kind, sentence, says):
         Population("Test", **given)
 
 
+@pytest.mark.slow
 def test_one_device_is_enough():
     population = Population("Test", 4, 2, batch_mesh(jax.devices()[:1]))
     assert population.each(lambda rows: -rows, jnp.arange(4)).tolist() == [0, -1, -2, -3]
@@ -115,6 +117,7 @@ def eight():
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["Evolution", "LowRankES", "RandomSearch"])
 def test_eight_devices_evolve_what_one_evolves(eight, method):
     assert eight[method] == {
@@ -127,6 +130,7 @@ def test_eight_devices_evolve_what_one_evolves(eight, method):
     }
 
 
+@pytest.mark.slow
 def test_members_that_the_devices_do_not_divide(eight):
     assert eight["indivisible"] == (
         "ValueError: LowRankES: 24 members can't be shared evenly by 8 devices in pairs; "

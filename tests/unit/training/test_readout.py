@@ -70,6 +70,7 @@ def test_class_numbers_are_right_where_the_scores_are():
     assert float(accuracy(jnp.asarray(outputs), jnp.asarray(wrong))) == pytest.approx(0.75)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["numbers", "zero-one", "signs"])
 def test_the_cross_entropy_is_that_of_optax_in_each_code(code):
     """2.777 was said of 0 / 1, where 1.843 was right: each other class had the chance 1/2."""

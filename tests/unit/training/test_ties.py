@@ -36,6 +36,7 @@ def shared_by_hand(losses, weights):
     return np.array([weights[ranked == loss].mean() for loss in losses])
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 3), min_size=6, max_size=6))
 def test_members_that_tie_share_the_weights_of_their_ranks(losses):
     losses = np.asarray(losses, np.float32)
@@ -92,6 +93,7 @@ def flat(model, x, key):
     return 0 * model.sum() + 2.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", [*RANKED, "Open_ES", "HillClimbing"])
 def test_generations_in_which_all_tie_leave_the_mean_where_it_is(strategy):
     path = means(evolution(strategy, flat), jnp.zeros(4), 2)[0]
@@ -99,6 +101,7 @@ def test_generations_in_which_all_tie_leave_the_mean_where_it_is(strategy):
 
 
 # evosax itself calls a name that Optax no longer likes.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:optax.global_norm:DeprecationWarning")
 @pytest.mark.parametrize("strategy", sorted({*STRATEGIES} - {*RANKED}))
 def test_the_state_of_every_strategy_can_be_held(strategy):

@@ -95,6 +95,7 @@ def test_no_recipe_and_no_default_is_refused():
         check_values(name, entry.Options())
 
 
+@pytest.mark.slow
 def test_no_trial_of_any_study_is_refused():
     """Each recipe and method with each value that a line of the studies holds, once."""
     seen = set()

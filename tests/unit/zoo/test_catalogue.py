@@ -43,5 +43,7 @@ def test_the_paper_of_the_local_recipes_can_be_cited():
 
 def test_what_is_imported_lazily_is_there_by_name():
     assert {"Recipe", "Result"} <= set(zoo.__all__)
-    with pytest.raises(AttributeError, match="has no attribute 'Recipes'"):
+    with pytest.raises(
+        AttributeError, match="No attribute of bionet.zoo is named 'Recipes'. Did you mean 'Recipe'"
+    ):
         zoo.Recipes  # noqa: B018

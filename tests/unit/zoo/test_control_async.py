@@ -69,6 +69,7 @@ def simulate(policy, graph, judged_from):
     return sent, judged
 
 
+@pytest.mark.slow
 def test_an_episode_is_that_of_a_loop_through_time(recipe, policy, rolled):
     graph = compiled(recipe.network_config).graphs_raw[EPISODE]
     sent, judged = simulate(policy, graph, judged_from=400_000)
@@ -80,6 +81,7 @@ def test_an_episode_is_that_of_a_loop_through_time(recipe, policy, rolled):
     np.testing.assert_allclose(sums[:2], np.sum(judged[: int(sums[2])], axis=0), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_motor_does_what_the_agent_said_a_while_ago(recipe, rolled):
     graph = compiled(recipe.network_config).graphs_raw[EPISODE]
     record = rolled.aux["record"]
@@ -128,6 +130,7 @@ def test_the_default_circuit_takes_14_slots():
     assert len(graph.S) <= 14
 
 
+@pytest.mark.slow
 def test_a_second_generation_is_not_traced_again(recipe):
     traced = []
 

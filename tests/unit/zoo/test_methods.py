@@ -1,4 +1,4 @@
-"""Every method on every recipe: two steps where its needs are met, and the named need elsewhere.
+"""Every method on every recipe: a step where its needs are met, and the named need elsewhere.
 
 All pairs are traced in full, shapes and errors included, which is what differs between them;
 running them all would only compile the same steps again. One pair per method does run.
@@ -44,20 +44,28 @@ def fits(recipe, name):
     return True
 
 
-def two_steps(recipe, name):
-    """Two steps as `fit` takes them, traced."""
+def trace_step(recipe, name):
+    """A step as `fit` takes it, traced: what it returns, and the state before it."""
     method = recipe.replace(batch_size=4).switch(name, small(name)).build_method()
 
     def run(key):
-        state = method.init(recipe.build(key), key)
-        for _ in range(2):
-            state, told = method.step(state, recipe.synthetic_batch(key, 4), key)
-        return eqx.filter(state, eqx.is_array), told
+        before = method.init(recipe.build(key), key)
+        after, metrics = method.step(before, recipe.synthetic_batch(key, 4), key)
+        return eqx.filter((before, after), eqx.is_array), metrics
 
-    return method, jax.eval_shape(run, KEY)
+    (before, after), metrics = jax.eval_shape(run, KEY)
+    return method, before, after, metrics
 
 
-@pytest.fixture(scope="module", params=sorted(zoo.REGISTRY))
+# One recipe of each architecture; methods on the others are for the slow tests.
+EVERY_DAY = {spec.architecture: id for id, spec in sorted(zoo.REGISTRY.items())}.values()
+RECIPES = [
+    id if id in EVERY_DAY else pytest.param(id, marks=pytest.mark.slow)
+    for id in sorted(zoo.REGISTRY)
+]
+
+
+@pytest.fixture(scope="module", params=RECIPES)
 def recipe(request):
     return zoo.get(request.param)
 
@@ -66,12 +74,14 @@ def recipe(request):
 def test_a_method_runs_or_says_what_it_needs(recipe, name):
     if not fits(recipe, name):
         with pytest.raises(ValueError, match=re.escape(f"The method '{name}") + ".* needs "):
-            two_steps(recipe, name)
+            trace_step(recipe, name)
         return
-    method, (state, told) = two_steps(recipe, name)
+    method, before, after, metrics = trace_step(recipe, name)
     assert isinstance(method, AbstractMethod)
-    assert told
-    assert state.step.shape == ()
+    assert metrics
+    assert after.step.shape == ()
+    assert jax.tree.structure(after) == jax.tree.structure(before)
+    assert jax.tree.leaves(after) == jax.tree.leaves(before)  # shapes, so that a step may follow
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -92,6 +102,7 @@ def test_a_memory_has_nothing_to_freeze_and_says_so():
         zoo.get("memory-hebbian").with_method("frozen")
 
 
+@pytest.mark.slow
 def test_another_method_gives_the_same_kind_of_result():
     name, recipe = "backprop", zoo.get("prototypes-es").replace(hidden=8, steps=2, population=4)
     own = recipe.fit(epochs=1, progress=False)

@@ -55,6 +55,7 @@ def found(site, tmp_path_factory):
     return json.loads(told) | {"left": sorted(path.name for path in (folder / "there").iterdir())}
 
 
+@pytest.mark.slow
 def test_it_is_found_among_the_others_by_its_tags(found):
     assert found["of the application"] == found["of both"] == ["toys-local"]
     assert found["of the method"][-1] == "toys-local"
@@ -64,6 +65,7 @@ def test_it_is_found_among_the_others_by_its_tags(found):
     assert found["loaded by looking"] is False
 
 
+@pytest.mark.slow
 def test_it_runs(found):
     assert len(found["losses"]) == 2
     assert all(0 <= loss < 10 for loss in found["losses"])

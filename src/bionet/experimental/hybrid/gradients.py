@@ -86,8 +86,8 @@ def hybrid_gradient(
         other.
 
     Source:
-        Evolution strategies with antithetic pairs as in Salimans et al. (2017,
-        arXiv:1703.03864); the orthogonal correction and its normalised form are those of the
+        Evolution strategies with antithetic pairs as in Salimans et al. (2017)
+        [salimans2017evolution]; the orthogonal correction and its normalised form are those of the
         package spyx. Ours takes any direction, local rules among them, and `snr` is new.
     """
     pairs = Pairs("hybrid_gradient", num_samples, sigma, chunk, mesh)

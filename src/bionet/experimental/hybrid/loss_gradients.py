@@ -150,7 +150,7 @@ def es_gradient(
         ```
 
     Source:
-        Salimans et al. (2017, arXiv:1703.03864), without ranks.
+        Salimans et al. (2017) [salimans2017evolution], without ranks.
     """
     pairs = Pairs("es_gradient", num_samples, sigma, chunk, mesh)
     return _estimated(pairs, model, loss_true, key, batch)

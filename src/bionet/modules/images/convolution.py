@@ -76,7 +76,7 @@ class Convolution2D(AbstractAdapter):
         ```
 
     Source:
-        Ours: the rule of Badalotti et al. (2025, arXiv:2509.05041) with shared weights.
+        Ours: the rule of Badalotti et al. (2025) [badalotti2025dynamical] with shared weights.
     """
 
     W: Float[Array, "kh kw c k"]
@@ -199,7 +199,7 @@ class TransposedConvolution2D(AbstractAdapter):
         ```
 
     Source:
-        Ours: the rule of Badalotti et al. (2025, arXiv:2509.05041) with shared weights.
+        Ours: the rule of Badalotti et al. (2025) [badalotti2025dynamical] with shared weights.
     """
 
     W: Float[Array, "kh kw c k"]

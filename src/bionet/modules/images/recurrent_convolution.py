@@ -57,7 +57,7 @@ class RecurrentDiscrete2D(AbstractLayer):
         ```
 
     Source:
-        Ours: the layer of Badalotti et al. (2025, arXiv:2509.05041) with shared weights.
+        Ours: the layer of Badalotti et al. (2025) [badalotti2025dynamical] with shared weights.
     """
 
     J: Float[Array, "kh kw c c"]

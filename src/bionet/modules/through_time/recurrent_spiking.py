@@ -54,7 +54,7 @@ class RecurrentSpiking(AbstractSequenceCell):
         ```
 
     Source:
-        Bellec et al. (2018, arXiv:1803.09574); Zenke and Vogels (2021).
+        Bellec et al. (2018) [bellec2018long]; Zenke and Vogels (2021).
     """
 
     W: Float[Array, "inputs units"]

@@ -86,8 +86,8 @@ class LIF(AbstractNeuron):
         ```
 
     Source:
-        Neftci, Mostafa and Zenke (2019, arXiv:1901.09948); the reset is not leaked, as in
-        Bellec et al. (2018, arXiv:1803.09574).
+        Neftci, Mostafa and Zenke (2019) [neftci2019surrogate]; the reset is not leaked, as in
+        Bellec et al. (2018) [bellec2018long].
     """
 
     leak: Leak
@@ -180,7 +180,7 @@ class AdaptiveLIF(AbstractNeuron):
 
     Source:
         Bellec et al., "Long short-term memory and learning-to-learn in networks of spiking
-        neurons" (2018, arXiv:1803.09574); the reset is that of Bellec et al. (2020).
+        neurons" (2018) [bellec2018long]; the reset is that of Bellec et al. (2020).
     """
 
     leak: Leak

@@ -58,7 +58,7 @@ class S5(AbstractSequenceCell):
 
     Source:
         Smith, Warrington and Linderman, "Simplified state space layers for sequence modeling"
-        (2022, arXiv:2208.04933). The poles start as the eigenvalues of their normal matrix
+        (2022) [smith2022simplified]. The poles start as the eigenvalues of their normal matrix
         (HiPPO-N), in one block; `B` and `C` are drawn in the basis of the eigenvectors.
     """
 

@@ -116,7 +116,7 @@ class Surrogate(eqx.Module):
 
     Source:
         Neftci, Mostafa and Zenke, "Surrogate gradient learning in spiking neural networks"
-        (2019, arXiv:1901.09948); Zenke and Vogels (2021) compare the shapes.
+        (2019) [neftci2019surrogate]; Zenke and Vogels (2021) compare the shapes.
     """
 
     slope: Float[Array, ""]

@@ -118,7 +118,7 @@ class SurrogateGradient(AbstractMethod):
 
     Source:
         Neftci, Mostafa and Zenke, "Surrogate gradient learning in spiking neural networks"
-        (2019, arXiv:1901.09948). Ours serves layers of signs as it does spikes.
+        (2019) [neftci2019surrogate]. Ours serves layers of signs as it does spikes.
     """
 
     spec: ClassVar[MethodSpec] = MethodSpec(

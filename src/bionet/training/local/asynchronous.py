@@ -96,8 +96,8 @@ class AsyncTwoPhase(AbstractLocalMethod):
         ```
 
     Source:
-        The phases and the rule of Badalotti et al. (2025, arXiv:2509.05041), whose network is
-        updated by one clock. Rates and delays are ours.
+        The phases and the rule of Badalotti et al. (2025) [badalotti2025dynamical], whose network
+        is updated by one clock. Rates and delays are ours.
     """
 
     spec: ClassVar[MethodSpec] = MethodSpec(

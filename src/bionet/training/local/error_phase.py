@@ -112,7 +112,7 @@ class ErrorPhase(AbstractLocalMethod):
         ```
 
     Source:
-        The phases are those of Badalotti et al. (2025, arXiv:2509.05041). That the error and
+        The phases are those of Badalotti et al. (2025) [badalotti2025dynamical]. That the error and
         not the label is sent back is Lillicrap et al., "Random synaptic feedback weights
         support error backpropagation for deep learning" (2016); there it makes a graded
         correction, here it kicks binary units, and the perceptron makes them hold what came

@@ -177,8 +177,8 @@ class DirectFeedbackAlignment(AbstractMethod):
         As for `FeedbackAlignment`; only the name differs.
 
     Source:
-        Nøkland, "Direct feedback alignment provides learning in deep neural networks" (2016,
-        arXiv:1609.01596). Ours takes any loss, optimiser and activation.
+        Nøkland, "Direct feedback alignment provides learning in deep neural networks" (2016)
+        [nokland2016direct]. Ours takes any loss, optimiser and activation.
     """
 
     spec: ClassVar[MethodSpec] = MethodSpec(

@@ -92,7 +92,7 @@ class TwoPhase(AbstractLocalMethod):
 
     Source:
         Badalotti et al., "Dynamical Learning in Deep Asymmetric Recurrent Neural Networks"
-        (2025, arXiv:2509.05041). Ours stops a phase as soon as no unit of the batch
+        (2025) [badalotti2025dynamical]. Ours stops a phase as soon as no unit of the batch
         changes, which leaves the numbers as they are.
     """
 

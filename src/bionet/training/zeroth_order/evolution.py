@@ -100,8 +100,8 @@ class Evolution(AbstractMethod):
         ```
 
     Source:
-        Lange, "evosax: JAX-based evolution strategies" (2022, arXiv:2212.04180), whose
-        strategies these are; Salimans et al. (2017, arXiv:1703.03864) for Open_ES. Ours gives
+        Lange, "evosax: JAX-based evolution strategies" (2022) [lange2022evosax], whose
+        strategies these are; Salimans et al. (2017) [salimans2017evolution] for Open_ES. Ours gives
         a member whose loss is not finite the worst loss of the others, lets members that tie
         share the weights of their ranks, stays where it is if all of them tie, and holds
         entries that a model's masks exclude.

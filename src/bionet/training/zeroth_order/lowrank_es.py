@@ -96,7 +96,7 @@ class LowRankES(AbstractMethod):
         ```
 
     Source:
-        Sarkar et al., "Evolution Strategies at the Hyperscale" (2025, arXiv:2511.16652). Ours
+        Sarkar et al., "Evolution Strategies at the Hyperscale" (2025) [sarkar2025evolution]. Ours
         finds the products in any model's traced program, instead of asking for special
         layers, and divides by sigma, so that "raw" estimates the gradient itself.
     """

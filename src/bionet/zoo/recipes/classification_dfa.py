@@ -2,7 +2,7 @@
 
 A feed-forward network of two hidden layers of tanh units, each of which hears the error of the
 output through a fixed random matrix of its own and of nothing else (direct feedback alignment:
-Nøkland, 2016, arXiv:1609.01596), on handwritten digits: the small set of scikit-learn by default,
+Nøkland, 2016 [nokland2016direct]), on handwritten digits: the small set of scikit-learn by default,
 MNIST and Fashion-MNIST from files. No layer waits for the one above it.
 
 What to expect: more than the frozen control, whose two hidden layers stay at their random start,

@@ -1,8 +1,8 @@
 """Can errors that come back through random weights train a deep network?
 
 A feed-forward network of two hidden layers of tanh units learns from errors that go back layer by
-layer through fixed random matrices instead of the transposed weights (Lillicrap et al., 2016,
-doi:10.1038/ncomms13276), on handwritten digits: the small set of scikit-learn by default, MNIST
+layer through fixed random matrices instead of the transposed weights (Lillicrap et al., 2016
+[lillicrap2016random]), on handwritten digits: the small set of scikit-learn by default, MNIST
 and Fashion-MNIST from files. The forward weights turn towards the feedback while they learn;
 `bionet.training.alignment` measures it.
 

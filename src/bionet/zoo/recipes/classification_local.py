@@ -1,7 +1,7 @@
 """Can a network of binary units learn to read real images without any gradient?
 
 One hidden layer of binary units with asymmetric recurrent couplings, trained by two-phase
-perceptron dynamics (Badalotti et al., 2025, arXiv:2509.05041) on handwritten digits: the
+perceptron dynamics (Badalotti et al., 2025 [badalotti2025dynamical]) on handwritten digits: the
 small set of scikit-learn by default (8 x 8 pixels, no file needed), MNIST and Fashion-MNIST
 from files. Each step is one warm-up step on the image alone, then up to five with the label,
 then up to five without it; plain gradient-free increments with a learning rate per edge that

@@ -6,7 +6,7 @@ the output buffer and kicks the hidden units through feedback that learns (Kolen
 1994); each hidden unit holds what it was kicked into by a margin, on images that are not yet
 right by a margin; the readout learns by the softmax delta rule before the kick. Each unit
 looks at one window of the image. With `feedback="label"` it is instead the two-phase method
-with the published numbers, `PUBLISHED` below (Badalotti et al., 2025, arXiv:2509.05041).
+with the published numbers, `PUBLISHED` below (Badalotti et al., 2025 [badalotti2025dynamical]).
 
 What to expect: on MNIST 98.0 % with 2,000 units after ten epochs on 50,000 images, two and a half
 points above the frozen control and one above frozen ReLU units on the same wiring. Backprop gets

@@ -1,7 +1,7 @@
 """How far does evolution get on images when the noise of each network has low rank?
 
 A feed-forward network of one hidden layer learns handwritten digits by low-rank evolution (Sarkar
-et al., 2025, arXiv:2511.16652): the members of a large population differ from the mean by
+et al., 2025 [sarkar2025evolution]): the members of a large population differ from the mean by
 matrices of rank one, so that the product with the mean's weights is done once for all of them.
 Only losses are looked at. The small digits of scikit-learn by default (8 x 8 pixels, no file
 needed), MNIST and Fashion-MNIST from files.

@@ -5,8 +5,8 @@ and the class is the sum of their numbers modulo four. Either motif alone says n
 class, nor does the number of spikes, nor any sum of evidence over time: the first has to be held
 until the second comes. Times are jittered and some spikes are missing. A recurrent network of leaky
 integrate-and-fire units, written in dm-haiku, reads the spikes step by step and is trained by
-surrogate gradients through time (arctan: Fang et al., 2021, arXiv:2007.05785; Neftci, Mostafa and
-Zenke, 2019, arXiv:1901.09948).
+surrogate gradients through time (arctan: Fang et al., 2021 [fang2021incorporating]; Neftci, Mostafa
+and Zenke, 2019 [neftci2019surrogate]).
 
 What to expect: far more than the count of spikes, which is at chance, more than the frozen
 control, whose spiking layer stays at its random start with a ridge readout tuned on validation

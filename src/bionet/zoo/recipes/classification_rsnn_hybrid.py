@@ -2,9 +2,9 @@
 
 The task and the network of the recipe with surrogate gradients alone: two spike motifs one after
 the other, whose numbers have to be added modulo four by a recurrent spiking network in dm-haiku.
-A surrogate gradient (Neftci, Mostafa and Zenke, 2019, arXiv:1901.09948) is biased, since the
+A surrogate gradient (Neftci, Mostafa and Zenke, 2019 [neftci2019surrogate]) is biased, since the
 derivative it takes is not that of the spike. In every step it is corrected by evolution strategies
-on the true loss (Salimans et al., 2017, arXiv:1703.03864): of what a few pairs of perturbed
+on the true loss (Salimans et al., 2017 [salimans2017evolution]): of what a few pairs of perturbed
 networks say, the part orthogonal to the surrogate gradient is added, at a fixed share of its
 length.
 

@@ -7,8 +7,8 @@ Each motif has a tempo of its own, 0.7 to 1.4 of its length, pauses are of rando
 jittered, a fifth of the spikes are missing and others come from nowhere. So the cue has to be held
 over a pause of unknown length, until the next motif has been heard, and no longer. A recurrent
 network of leaky integrate-and-fire units, written in dm-haiku, reads the spikes step by step and is
-trained by surrogate gradients through time (arctan: Fang et al., 2021, arXiv:2007.05785; Neftci,
-Mostafa and Zenke, 2019, arXiv:1901.09948).
+trained by surrogate gradients through time (arctan: Fang et al., 2021 [fang2021incorporating];
+Neftci, Mostafa and Zenke, 2019 [neftci2019surrogate]).
 
 What to expect: 96.8 % over five seeds, chance 25. Counts of spikes are at chance; one nearest
 neighbour on the raw raster answers 32.9 % right, and a hundred of them 67.8 %, the best of what was

@@ -1,9 +1,9 @@
 """Can evolution train a spiking policy to balance a pole for as long as it is asked to?
 
-A cart is pushed left or right so that the pole on it stays up (Barto, Sutton and Anderson, 1983,
-doi:10.1109/TSMC.1983.6313077, with the equations and limits written out below). The policy is a
+A cart is pushed left or right so that the pole on it stays up (Barto, Sutton and Anderson, 1983
+[barto1983neuronlike], with the equations and limits written out below). The policy is a
 small network of leaky integrate-and-fire units; it is trained by a fast moving natural evolution
-strategy (CR_FM_NES: Nomura and Ono, 2022, arXiv:2201.11422) on how long episodes last.
+strategy (CR_FM_NES: Nomura and Ono, 2022 [nomura2022fast]) on how long episodes last.
 
 What to expect: the policy balances all 500 steps from unseen starts, as a hand-tuned linear
 controller does. Pushing at random, or always to the side to which the pole leans, does not. The

@@ -2,8 +2,8 @@
 
 A mass on a line is pushed by a small network of leaky integrate-and-fire units, which sees its
 position and its velocity. Spikes have no slope and the loop through the world is long, so the
-policy is trained by an evolution strategy (Open_ES: Salimans et al., 2017, arXiv:1703.03864) on the
-cost of whole episodes. All members of a generation start from the same states.
+policy is trained by an evolution strategy (Open_ES: Salimans et al., 2017 [salimans2017evolution])
+on the cost of whole episodes. All members of a generation start from the same states.
 
 What to expect: the policy ends far below the cost of doing nothing and of its frozen control,
 whose spiking layer stays at its random start while the same method trains its readout, and near a

@@ -1,10 +1,10 @@
 """How far does evolution get on text, with a gated recurrent network and losses alone?
 
-A small gated recurrent network (GRU: Cho et al., 2014, arXiv:1406.1078) predicts the next
-character, trained by low-rank evolution (Sarkar et al., 2025, arXiv:2511.16652): the members of a
-population differ from the mean by matrices of rank one, and nothing but their losses is looked at.
-By default it reads a drawn grammar of nested brackets with fillers between; `tinyshakespeare`, a
-megabyte of plays, is read from a file. Each window begins with an empty memory.
+A small gated recurrent network (GRU: Cho et al., 2014 [cho2014learning]) predicts the next
+character, trained by low-rank evolution (Sarkar et al., 2025 [sarkar2025evolution]): the members of
+a population differ from the mean by matrices of rank one, and nothing but their losses is looked
+at. By default it reads a drawn grammar of nested brackets with fillers between; `tinyshakespeare`,
+a megabyte of plays, is read from a file. Each window begins with an empty memory.
 
 It reads windows of 32 characters, in which less is open at a time and more of the text is its easy
 beginning, so its numbers do not compare with those of `language-s5`. `language-es-v2` reads the

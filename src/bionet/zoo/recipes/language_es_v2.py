@@ -1,7 +1,7 @@
 """How far does evolution get on text, with a gated recurrent network and losses alone?
 
-The network and the method of `language-es` (GRU: Cho et al., 2014, arXiv:1406.1078; low-rank
-evolution: Sarkar et al., 2025, arXiv:2511.16652), on the windows of 64 characters that
+The network and the method of `language-es` (GRU: Cho et al., 2014 [cho2014learning]; low-rank
+evolution: Sarkar et al., 2025 [sarkar2025evolution]), on the windows of 64 characters that
 `language-s5` reads, and as many of them; sigma and batch size are tuned for them. The text is a
 drawn grammar of nested brackets with fillers between, and each window begins with an empty memory.
 

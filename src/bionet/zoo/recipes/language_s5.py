@@ -1,7 +1,7 @@
 """Does a state-space network remember what a window of characters does not show?
 
-A small network of S5 layers (Smith, Warrington and Linderman, 2022, arXiv:2208.04933) predicts the
-next character, trained by backprop. By default it reads a drawn grammar of nested brackets with
+A small network of S5 layers (Smith, Warrington and Linderman, 2022 [smith2022simplified]) predicts
+the next character, trained by backprop. By default it reads a drawn grammar of nested brackets with
 fillers between, where the bracket to be closed is out of sight of trigrams, in windows of 64
 characters; `tinyshakespeare`, a megabyte of plays, is read from a file. Each window begins with an
 empty memory.

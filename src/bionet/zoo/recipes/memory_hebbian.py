@@ -2,8 +2,8 @@
 
 One layer of binary units with asymmetric couplings is shown random patterns. Each unit moves its
 own incoming couplings until it would hold every pattern by itself, by a margin (Diederich and
-Opper, 1987, doi:10.1103/PhysRevLett.58.949). Then the network is started from a corrupted
-pattern and settles. Hebb's rule (Hopfield, 1982, doi:10.1073/pnas.79.8.2554), which adds each
+Opper, 1987 [diederich1987learning]). Then the network is started from a corrupted
+pattern and settles. Hebb's rule (Hopfield, 1982 [hopfield1982neural]), which adds each
 pattern once, is the baseline: it breaks down above 0.14 patterns per unit, and the load here is
 `patterns / units` = 0.3. With `rule="hebb"` the recipe is that baseline.
 

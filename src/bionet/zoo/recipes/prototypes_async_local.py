@@ -2,10 +2,10 @@
 
 It is the network of `prototypes-local`: ten random patterns of 100 bits, 30 % of them flipped,
 and 256 binary units with asymmetric recurrent couplings that learn from two phases (Badalotti et
-al., 2025, arXiv:2509.05041). But here the input sends at 50 Hz, the hidden units are updated at
-40 Hz, and the output, which is the supervisor, at 20 Hz. An update takes some time, and each
-message travels for some more; both vary from tick to tick. A row learns from the messages that
-have reached it, not from what its senders hold by now.
+al., 2025 [badalotti2025dynamical]). But here the input sends at 50 Hz, the hidden units are updated
+at 40 Hz, and the output, which is the supervisor, at 20 Hz. An update takes some time, and each
+message travels for some more; both vary from tick to tick. A row learns from the messages that have
+reached it, not from what its senders hold by now.
 
 What to expect: the network learns as well as with one clock, up to delays of 100 ms, four periods
 of the hidden units. At 200 ms it falls seven points behind, since few rounds of the couplings fit

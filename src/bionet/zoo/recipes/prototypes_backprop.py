@@ -3,8 +3,8 @@
 The same recurrent network as in the local recipe, with the same initial weights and couplings,
 but with tanh in place of each sign: a sign has no slope, so a gradient can only be taken through
 such a twin. It settles for a fixed number of steps and is trained by backpropagation through
-them (Werbos, 1990, doi:10.1109/5.58337), and it is the twin that is evaluated. It uses the gradient
-of the loss, which no local rule sees, so it is a yardstick and no rival.
+them (Werbos, 1990 [werbos1990backpropagation]), and it is the twin that is evaluated. It uses the
+gradient of the loss, which no local rule sees, so it is a yardstick and no rival.
 
 What to expect: the network ends above its frozen control. The optimum is the rule that knows the
 true patterns; the nearest class mean, which averages the training samples of a class, is close to

@@ -1,9 +1,9 @@
 """Can a network of binary units be trained by looking at its loss alone?
 
 A small recurrent network of signs learns ten noisy prototypes by an evolution strategy (Open_ES:
-Salimans et al., 2017, arXiv:1703.03864). A population of networks differs by Gaussian noise in all
-weights and couplings; each is judged by the true loss of its hard units, and the mean moves to
-where losses are low. No derivative is taken, so nothing has to be smooth.
+Salimans et al., 2017 [salimans2017evolution]). A population of networks differs by Gaussian noise
+in all weights and couplings; each is judged by the true loss of its hard units, and the mean moves
+to where losses are low. No derivative is taken, so nothing has to be smooth.
 
 What to expect: the network ends far above its frozen control at the same small width, and below
 the optimum, the rule that knows the true patterns. The nearest class mean, which averages the

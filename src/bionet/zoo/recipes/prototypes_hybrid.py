@@ -1,9 +1,10 @@
 """Does evolution correct what a local rule is blind to, on noisy patterns?
 
-The network and the two-phase dynamics of the local recipe (Badalotti et al., 2025,
-arXiv:2509.05041), whose direction is corrected in every step by evolution strategies on the true
-loss (Salimans et al., 2017, arXiv:1703.03864): of what a few pairs of perturbed networks say about
-the loss, the part orthogonal to the local direction is added, at a fixed share of its length.
+The network and the two-phase dynamics of the local recipe (Badalotti et al., 2025
+[badalotti2025dynamical]), whose direction is corrected in every step by evolution strategies on the
+true loss (Salimans et al., 2017 [salimans2017evolution]): of what a few pairs of perturbed networks
+say about the loss, the part orthogonal to the local direction is added, at a fixed share of its
+length.
 
 What to expect: parity. With few pairs for so many weights the correction is almost all noise;
 its length is bounded, so it does no harm. The ablation is the local rule without the correction,

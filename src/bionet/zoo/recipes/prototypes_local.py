@@ -4,7 +4,7 @@ Ten random patterns of 100 bits are shown with 30 % of their bits flipped. One h
 layer of 256 binary units with asymmetric recurrent couplings settles on each of them,
 first with the label and then without it, and every unit moves its own weights until it
 would hold what it has reached. This is the two-phase perceptron dynamics of Badalotti et
-al. (2025, arXiv:2509.05041). Network and margins are those of the published script; the
+al. (2025) [badalotti2025dynamical]. Network and margins are those of the published script; the
 rate is lower and the training longer, chosen on validation data.
 
 What to expect: the loss falls within ten short epochs, and the network ends about three

@@ -1,7 +1,7 @@
 """Can spiking units with a memory tell spoken digits apart, even of a voice never heard?
 
 One layer of leaky integrate-and-fire units with adaptive thresholds and recurrent weights (Bellec
-et al., 2018, arXiv:1803.09574) hears a digit as spikes and is trained by backprop through time with
+et al., 2018 [bellec2018long]) hears a digit as spikes and is trained by backprop through time with
 a surrogate derivative. The data sets are ten words made of the same four syllables (drawn, the
 default), and spoken digits from files: `fsdd` in its official split, and `fsdd-held-out-speaker`,
 where the test is a speaker who is in no other part.

@@ -55,6 +55,7 @@ def drawn(bowl, height, keys):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_samples", [3, 48])
 def test_the_plain_estimate_keeps_its_law_whatever_sigma_is(bowl, drawn, num_samples):
     d, gradient = len(bowl.theta), bowl.gradient
@@ -74,6 +75,7 @@ def guided(drawn):
 
 
 class TestGuided:
+    @pytest.mark.slow
     def test_it_is_exact_along_the_guide_and_keeps_the_law_across(self, bowl, guided):
         """The law is that of K - 1 pairs in d - 1 dimensions."""
         gradient, unit = bowl.gradient, bowl.bulk / np.linalg.norm(bowl.bulk)

@@ -96,6 +96,7 @@ def test_a_sigma_that_is_traced_is_looked_at_when_it_is_known(bowl, height, says
 
 
 class TestAnyModel:
+    @pytest.mark.slow
     def test_leaves_of_all_kinds(self, says):
         """A perceptron with a function, an int and a narrow leaf in it, by both kinds of call."""
         mlp = eqx.nn.MLP(2, 1, width_size=3, depth=1, key=KEY)
@@ -119,6 +120,7 @@ class TestAnyModel:
             assert left.dtype == right.dtype
             np.testing.assert_allclose(left, right, rtol=1e-4)
 
+    @pytest.mark.slow
     def test_a_network_with_local_rules(self, one_hidden, same_bits):
         """Only what learns is perturbed and moved, entry by entry."""
         network, batch = one_hidden.orchestrator, (one_hidden.x, one_hidden.y)

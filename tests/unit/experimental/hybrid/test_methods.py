@@ -70,6 +70,7 @@ def made(kind, objective, local, lam):
     return kind(objective, optax.adam(0.03), **bulk, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_it_lowers_its_own_loss(kind, one_hidden, objective, local):
     """On the six samples of a network of signs, which has no gradient."""
@@ -120,6 +121,7 @@ def test_any_local_method_will_do(one_hidden, objective):
         assert {known, "training_loss", "correction_fraction"} < set(told)
 
 
+@pytest.mark.slow
 def test_with_lam_zero_it_is_gradient_descent_of_the_loss():
     mlp = eqx.nn.MLP(5, 3, width_size=4, depth=1, activation=jnp.tanh, key=KEY)
     objective = Objective(lambda model, x, key: jax.vmap(model)(x), HINGE)

@@ -45,6 +45,7 @@ def taken(step):
     return step(MLP, step.init(MLP), KEY, *BATCH)
 
 
+@pytest.mark.slow
 def test_it_descends_the_hybrid_gradient(taken):
     g = hybrid_gradient(
         MLP, SURROGATE, mistakes, KEY, batch=BATCH, sigma=0.3, num_samples=16, lam=0.3
@@ -54,6 +55,7 @@ def test_it_descends_the_hybrid_gradient(taken):
         np.testing.assert_allclose(after, before - 0.125 * slope, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_its_metrics_are_scalars_and_count(taken):
     metrics = taken[2]
     assert all(value.shape == () and np.isfinite(value) for value in metrics.values())
@@ -96,6 +98,7 @@ def heights(line, x):
     return jnp.mean((x @ line.slopes + line.offset) ** 2)
 
 
+@pytest.mark.slow
 def test_a_state_of_all_inexact_arrays_will_do(says):
     """As in the plain Optax loop; what does not learn stays where it is, weight decay or not."""
     line = Line(jnp.array([1.0, 2.0]), jnp.array(3.0))
