@@ -11,8 +11,6 @@ import pytest
 
 from bionet.zoo.catalogue import SPECS
 
-pytestmark = pytest.mark.slow  # a browser opens the built site
-
 CHROMIUM = shutil.which("chromium")
 DRIVER = shutil.which("chromedriver")
 WIDE, PHONE = 1280, 375
@@ -25,7 +23,10 @@ ABSENT = [
     )
     if not there
 ]
-pytestmark = pytest.mark.skipif(bool(ABSENT), reason=f"needs {', '.join(ABSENT)}")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(ABSENT), reason=f"needs {', '.join(ABSENT)}"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
     python tests/faults/plant.py                    all faults of faults.toml
     python tests/faults/plant.py "a window" gate    those whose names hold one of these texts
+    python tests/faults/plant.py --every-day        with the tests of `make test` alone
 
 Whoever makes tests cheaper runs it before and after: what was caught has to be caught still. The
 sources stay as they are; a fault is planted in a copy, which the tests then import. What is said
@@ -22,7 +23,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 900
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", ""]
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+EVERY_DAY, ALL = "not slow", ""
 # What pytest says of a run: all passed, or some failed. Anything else says nothing of the fault.
 VERDICTS = {0: "MISSED", 1: "caught"}
 
@@ -62,31 +64,32 @@ def plant(fault: Fault, folder: Path) -> None:
     path.write_text(text.replace(fault.old, fault.new), "utf-8")
 
 
-def run(tests: list[str], sources: Path) -> int:
-    """Runs tests on a copy of the sources, and returns what pytest returns; a hang fails."""
+def run(tests: list[str], sources: Path, tier: str) -> int:
+    """Runs tests of a tier on a copy of the sources, and returns what pytest returns; a hang fails."""
     environment = os.environ | {"PYTHONPATH": str(sources), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         ended = subprocess.run(
-            [*PYTEST, *tests], cwd=ROOT, env=environment, capture_output=True, timeout=SECONDS
+            [*PYTEST, "-m", tier, *tests], cwd=ROOT, env=environment, capture_output=True, timeout=SECONDS
         )
     except subprocess.TimeoutExpired:
         return 1
     return ended.returncode
 
 
-def judge(fault: Fault) -> str:
-    """Says of a fault whether its tests catch it."""
+def judge(fault: Fault, tier: str) -> str:
+    """Returns whether the tests of a tier that are named for a fault catch it."""
     with tempfile.TemporaryDirectory() as folder:
         plant(fault, Path(folder))
-        return VERDICTS.get(run(fault.tests, Path(folder) / "src"), "UNKNOWN")
+        return VERDICTS.get(run(fault.tests, Path(folder) / "src", tier), "UNKNOWN")
 
 
 def main(words: list[str]) -> int:
     """Judges the faults and returns how many were not caught."""
-    faults, escaped = choose(read_faults(), words), 0
+    tier = EVERY_DAY if "--every-day" in words else ALL
+    faults, escaped = choose(read_faults(), [w for w in words if not w.startswith("--")]), 0
     for fault in faults:
         begun = time.perf_counter()
-        verdict = judge(fault)
+        verdict = judge(fault, tier)
         escaped += verdict != "caught"
         spent = time.perf_counter() - begun
         print(f"{verdict:8} {spent:5.0f} s  {fault.name}  ({', '.join(fault.tests)})", flush=True)
