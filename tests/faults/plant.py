@@ -65,11 +65,12 @@ def plant(fault: Fault, folder: Path) -> None:
 
 
 def run(tests: list[str], sources: Path, tier: str) -> int:
-    """Runs tests of a tier on a copy of the sources, and returns what pytest returns; a hang fails."""
+    """Runs tests on a copy of the sources, and returns what pytest returns; a hang fails."""
     environment = os.environ | {"PYTHONPATH": str(sources), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
+        command = [*PYTEST, "-m", tier, *tests]
         ended = subprocess.run(
-            [*PYTEST, "-m", tier, *tests], cwd=ROOT, env=environment, capture_output=True, timeout=SECONDS
+            command, cwd=ROOT, env=environment, capture_output=True, timeout=SECONDS
         )
     except subprocess.TimeoutExpired:
         return 1
