@@ -1,6 +1,7 @@
 """What a file of the library may hold: one idea, documented, and nothing that we ban."""
 
 import ast
+import re
 
 MOST_LINES = 600
 MOST_RECIPE_LINES = 350
@@ -119,3 +120,29 @@ def f():
     sources = {"planted.py": run_time(ast.parse(text))}
     assert importers(sources, PICKLES) == ["planted.py:6 imports pickle"]
     assert importers(sources, {"matplotlib"}) == ["planted.py:7 imports matplotlib.figure.Figure"]
+
+
+def docstrings(tree: ast.Module) -> list[tuple[int, str]]:
+    """The docstrings of a file, with the line of what they document."""
+    nodes = [
+        n for n in ast.walk(tree) if isinstance(n, ast.Module | ast.ClassDef | ast.FunctionDef)
+    ]
+    return [(getattr(node, "lineno", 1), ast.get_docstring(node) or "") for node in nodes]
+
+
+def test_no_docstring_begins_with_a_question(sources):
+    """It says what a function does by a verb, and what a value is by a noun."""
+    question = re.compile(r"(What|Whether|How|Which|Where|Who|When|Why)\b")
+    offenders = [
+        f"{path}:{line} {text.splitlines()[0]}"
+        for path, tree in sources.items()
+        for line, text in docstrings(tree)
+        if question.match(text)
+    ]
+    assert offenders == []
+
+
+def test_an_error_says_what_it_got(root, sources):
+    """Not that something "came": one word, so that the parts of a message are found at once."""
+    came = re.compile(r"(?:[;,] (?:but )?|\")[^;\"]*\bcame\.\"")
+    assert [path for path in sources if came.search((root / path).read_text("utf-8"))] == []

@@ -238,7 +238,7 @@ class TestSpec:
         with pytest.raises(ValueError, match=re.escape(f"{spec.name!r} needs ")) as caught:
             bound.method.init({"W": "no numbers"}, KEY)
         assert any(need in str(caught.value) for need in spec.needs)
-        assert "a model of type dict came" in str(caught.value)
+        assert "got a model of type dict" in str(caught.value)
 
 
 class TestInit:

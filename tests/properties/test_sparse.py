@@ -4,7 +4,6 @@ import functools
 
 import jax
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -39,7 +38,6 @@ wirings = st.tuples(*[st.permutations(range(D)).map(lambda row: row[:F])] * K).m
 )
 
 
-@pytest.mark.slow
 @given(sizes, seeds)
 def test_senders_are_distinct_ascending_and_in_range(size, seed):
     units, senders, fan_in = size
@@ -50,7 +48,6 @@ def test_senders_are_distinct_ascending_and_in_range(size, seed):
     assert drawn.max() < senders
 
 
-@pytest.mark.slow
 @given(st.sampled_from([(2, 1), (6, 5), (9, 3)]), seeds)
 def test_no_unit_is_among_its_own_senders(size, seed):
     units, fan_in = size

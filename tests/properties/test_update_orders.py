@@ -94,7 +94,6 @@ def standing(network, state, senders):
     return jnp.stack([(after[i] == state[i]).all(axis=-1) for i in HIDDEN]).all(axis=0)
 
 
-@pytest.mark.slow
 @given(seed=seeds, senders=senders)
 @pytest.mark.parametrize("family", [AT_ONCE, ONE_BY_ONE], ids=["at once", "one by one"])
 def test_orders_of_one_kind_agree_in_each_bit(drawn, same_bits, family, seed, senders):

@@ -140,7 +140,7 @@ class _Walk:
             yield from self._container(name, value, {key: named[key] for key in sorted(named)})
         elif isinstance(value, tuple) and hasattr(value, "_fields"):
             parts = dict(zip(getattr(value, "_fields"), value, strict=True))  # noqa: B009
-            yield from self._named(name, parts)
+            yield from self._name(name, parts)
         elif isinstance(value, (list, tuple)):
             parts = {f"[{place}]": part for place, part in enumerate(value)}
             yield from self._container(name, value, parts)
@@ -157,12 +157,12 @@ class _Walk:
         if not parts:
             yield name or "value", f"empty {type(value).__name__}"
         elif len(parts) > LONG:
-            inside = dict(self._named("", parts))
+            inside = dict(self._name("", parts))
             yield name, f"{type(value).__name__} of {len(parts)}, sha256 {digest(inside)}"
         else:
-            yield from self._named(name, parts)
+            yield from self._name(name, parts)
 
-    def _named(self, name: str, parts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def _name(self, name: str, parts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for part_name, part in parts.items():
             joint = "" if not name or part_name.startswith("[") else "."
             yield from self._walk(f"{name}{joint}{part_name}", part)
@@ -170,15 +170,15 @@ class _Walk:
     def _function(self, name: str, value: Any) -> Iterator[tuple[str, str]]:
         if isinstance(value, functools.partial):
             parts = {"func": value.func, "args": value.args, "keywords": value.keywords}
-            yield from self._named(name, parts)
+            yield from self._name(name, parts)
         elif isinstance(value, types.MethodType):
-            yield from self._named(name, {"of": value.__self__, "method": value.__func__})
+            yield from self._name(name, {"of": value.__self__, "method": value.__func__})
         elif isinstance(value, types.FunctionType):
             yield f"{name}{CODE}", f"{_name_of(value)} {_code(value.__code__)}"
-            yield from self._named(name, _closure(value))
+            yield from self._name(name, _closure(value))
         elif isinstance(value, (jax.custom_jvp, jax.custom_vjp)):
             own = {key: part for key, part in vars(value).items() if not key.startswith("__")}
-            yield from self._named(name, own)
+            yield from self._name(name, own)
         elif hasattr(value, "__wrapped__"):  # jit, a cache, a decorator that says so
             yield from self._walk(name, inspect.unwrap(value))
         else:
@@ -191,11 +191,11 @@ class _Walk:
             said = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
             yield f"{name}.value".lstrip("."), said if len(said) <= LONG else _sha256(said.encode())
         else:
-            yield from self._named(name, own)
+            yield from self._name(name, own)
 
 
 def _attributes(value: Any) -> dict[str, Any] | None:
-    """What an object holds, without what it has only cached; None for one of JAX's or NumPy's."""
+    """Returns an object's fields, without what it has only cached; None for JAX's or NumPy's."""
     if type(value).__module__.partition(".")[0] in ("jax", "jaxlib", "numpy"):
         return None
     if dataclasses.is_dataclass(value):

@@ -99,7 +99,7 @@ def write_json(path: str | Path, value: Any) -> Path:
 
 
 def entries(directory: str | Path) -> list[Path]:
-    """What somebody has put into a directory, by name; what only a system leaves does not count.
+    """Lists what somebody has put into a directory, by name; a system's own files do not count.
 
     A directory with `.DS_Store`, `Thumbs.db` or `.gitkeep` in it and nothing else is empty.
     """

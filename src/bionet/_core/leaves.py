@@ -38,7 +38,7 @@ def known_array(value: Any, dtype: DTypeLike | None = None) -> Array:
 
 
 def is_key(leaf: Any) -> bool:
-    """Whether a leaf is a random key of the new style, which is no array of numbers."""
+    """Returns whether a leaf is a random key of the new style, which is no array of numbers."""
     return eqx.is_array(leaf) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
@@ -48,7 +48,7 @@ def as_numbers(leaf: Array) -> Array:
 
 
 def as_leaf(numbers: ArrayLike, like: Array) -> Array:
-    """What `as_numbers` made out of a leaf such as `like`, as a leaf again.
+    """Turns what `as_numbers` made out of a leaf such as `like` into a leaf again.
 
     It is put together on the host, so that no device is committed to it: jit would compile
     anew for an array that belongs to one.

@@ -41,12 +41,12 @@ class FileLock:
 
     def __enter__(self) -> Self:
         if fcntl is None:
-            self._file = self._made()
+            self._file = self._create()
             return self
-        self._file = self._locked()
+        self._file = self._lock()
         while self._temporary and not self._there():  # its last holder has just removed it
             os.close(self._file)
-            self._file = self._locked()
+            self._file = self._lock()
         return self
 
     def __exit__(
@@ -62,8 +62,8 @@ class FileLock:
         finally:
             os.close(self._file)
 
-    def _locked(self) -> int:
-        file = self._opened(self._path, os.O_RDWR | os.O_CREAT)
+    def _lock(self) -> int:
+        file = self._open(self._path, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -91,16 +91,16 @@ class FileLock:
             return self._path
         return self._path.with_name(f".{self._path.name}.lock")
 
-    def _made(self) -> int:
+    def _create(self) -> int:
         ends_with_me = getattr(os, "O_TEMPORARY", 0)
         try:
-            return self._opened(self._beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | ends_with_me)
+            return self._open(self._beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | ends_with_me)
         except FileExistsError:
             raise OSError(
                 f"{self._busy} If there is none, delete the file '{self._beside}'."
             ) from None
 
-    def _opened(self, path: Path, flags: int) -> int:
+    def _open(self, path: Path, flags: int) -> int:
         for _ in range(TRIES):
             path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileNotFoundError):  # the folder was removed in between

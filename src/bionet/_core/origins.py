@@ -1,4 +1,4 @@
-"""Which text of a user's own is being run: what is registered meanwhile came from it."""
+"""The text of a user's own that is being run: what is registered meanwhile came from it."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def claim(out: str | None, plan: Plan) -> Iterator[RunDirectory]:
         UsageError: `out` holds another run, or anything else.
         OSError: another process has claimed it, or it can't be written.
     """
-    path, new = _first_free(plan) if out is None else _named(out)
+    path, new = _first_free(plan) if out is None else _name(out)
     directory = RunDirectory(path)
     try:
         with directory.lock():
@@ -47,7 +47,7 @@ def claim(out: str | None, plan: Plan) -> Iterator[RunDirectory]:
                 path.rmdir()
 
 
-def _named(out: str) -> tuple[Path, bool]:
+def _name(out: str) -> tuple[Path, bool]:
     path = own_path(out)
     if path.exists() and not path.is_dir():
         raise UsageError(f"'{path}' is a file, not a directory. Choose another --out.")

@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _picture(options: argparse.Namespace) -> Path | None:
-    """Where the picture goes, checked before the time is spent on training."""
+    """Returns the path of the picture, checked before the time is spent on training."""
     if options.no_plot:
         return None
     from bionet.plotting.learning_curve import check_path

@@ -24,8 +24,8 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command and returns the exit code."""
     findings = {
         "versions": installed_versions(),
-        "devices": _tried(_devices),
-        "data": _tried(_data),
+        "devices": _try(_devices),
+        "data": _try(_data),
         "compiled programs": {"kept in": str(cache_folder() or "nowhere")},
         "plug-ins that failed": dict(zoo.REGISTRY.failures),
     }
@@ -49,8 +49,8 @@ def _data() -> dict[str, str]:
     return {name: str(where) for name, where in datasets.available().items()}
 
 
-def _tried(look: Callable[[], dict[str, str]]) -> dict[str, str]:
-    """What `look` finds; the doctor reports what is broken instead of breaking on it."""
+def _try(look: Callable[[], dict[str, str]]) -> dict[str, str]:
+    """Calls `look`; the doctor reports what is broken instead of breaking on it."""
     try:
         return look()
     except UsageError as error:

@@ -1,4 +1,4 @@
-"""What a user is told when something goes wrong, and with which exit code.
+"""Messages for a user when something goes wrong, and the exit code of each.
 
 The house raises ValueError and TypeError for static facts, `UnknownRecipeError` for names,
 OSError and ImportError for what the machine lacks, NonFiniteError and equinox's runtime error
@@ -48,7 +48,7 @@ def report(error: BaseException) -> int:
 
 
 def is_user_error(error: BaseException) -> bool:
-    """Whether the user can put it right, as the head of this file says."""
+    """Returns whether the user can put it right, as the head of this file says."""
     from bionet.zoo.registry import UnknownRecipeError
 
     # By name, so that no command imports JAX for the sake of its errors.

@@ -94,7 +94,7 @@ def whole_number(name: str, least: int, most: int | None = None) -> Callable[[st
         except ValueError:
             value = least - 1
         if value < least or (most is not None and value > most):
-            raise UsageError(f"Option {name} needs a whole number {bounds}; {word!r} came.")
+            raise UsageError(f"Option {name} needs a whole number {bounds}, got {word!r}.")
         return value
 
     return read

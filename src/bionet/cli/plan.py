@@ -1,4 +1,4 @@
-"""What a run was asked to do: the `config.json` of its directory, checked where it is read."""
+"""The plan of a run: the `config.json` of its directory, checked where it is read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FIELDS: Final[dict[str, tuple[type, ...]]] = {
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run was asked to do, as `config.json` holds it.
+    """The plan of a run, as `config.json` holds it.
 
     Args:
         recipe: the id.
@@ -68,32 +68,32 @@ def read_plan(file: Path) -> Plan:
     try:
         read = json.loads(file.read_bytes().decode())
     except json.JSONDecodeError as error:
-        raise _damaged(file, f"it is not JSON (line {error.lineno})") from None
+        raise _damage_error(file, f"it is not JSON (line {error.lineno})") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise _damaged(file, f"it is not JSON (line {line})") from None
+        raise _damage_error(file, f"it is not JSON (line {line})") from None
     except RecursionError:
-        raise _damaged(file, "it is not JSON") from None
+        raise _damage_error(file, "it is not JSON") from None
     if not isinstance(read, dict) or read.pop("kind", None) != KIND:
         raise UsageError(f"'{file}' was not written by `bionet run`. {ANEW}")
     if read.pop("format", None) != FORMAT:
         raise UsageError(f"'{file}' was written by another version of bionet. {ANEW}")
-    return _checked(file, {"method": None, "options": {}, "plugins": []} | read)
+    return _check(file, {"method": None, "options": {}, "plugins": []} | read)
 
 
-def _checked(file: Path, read: dict[str, Any]) -> Plan:
+def _check(file: Path, read: dict[str, Any]) -> Plan:
     for name, kinds in FIELDS.items():
         if not isinstance(read.get(name, ...), kinds) or isinstance(read[name], bool):
-            raise _damaged(file, f"its {name!r} is missing or of the wrong type")
+            raise _damage_error(file, f"its {name!r} is missing or of the wrong type")
     plan = Plan(**{name: read[name] for name in FIELDS})
     if not 0 <= plan.seed <= LARGEST_SEED:
-        raise _damaged(file, f"its 'seed' is {plan.seed}, not from 0 to {LARGEST_SEED}")
+        raise _damage_error(file, f"its 'seed' is {plan.seed}, not from 0 to {LARGEST_SEED}")
     if plan.epochs < 1:
-        raise _damaged(file, f"its 'epochs' is {plan.epochs}, not 1 or more")
+        raise _damage_error(file, f"its 'epochs' is {plan.epochs}, not 1 or more")
     return plan
 
 
-def _damaged(file: Path, why: str) -> UsageError:
+def _damage_error(file: Path, why: str) -> UsageError:
     return UsageError(f"'{file}' is damaged: {why}. {ANEW}")
 
 

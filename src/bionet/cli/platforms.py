@@ -29,7 +29,7 @@ def check_platforms() -> None:
     except Exception as error:
         if not any(os.environ.get(name) for name in VARIABLES):
             raise
-        raise UsageError(_refused(os.environ, _first(str(error)))) from error
+        raise UsageError(_explain(os.environ, _first(str(error)))) from error
 
 
 def check_worker_platforms(platforms: str | None) -> None:
@@ -51,10 +51,10 @@ def check_worker_platforms(platforms: str | None) -> None:
     )  # fmt: skip
     if tried.returncode:
         last = (tried.stderr.strip().splitlines() or [""])[-1]
-        raise UsageError(_refused(environment, _first(last.partition(": ")[2])))
+        raise UsageError(_explain(environment, _first(last.partition(": ")[2])))
 
 
-def _refused(environment: os._Environ[str] | dict[str, str], why: str) -> str:
+def _explain(environment: os._Environ[str] | dict[str, str], why: str) -> str:
     asked = [f"{name}={environment[name]!r}" for name in VARIABLES if environment.get(name)]
     because = f" ({why})" if why else ""
     return (

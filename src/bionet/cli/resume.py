@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _extend(home: RunDirectory, epochs: int | None) -> int:
     """Makes a finished run longer; it stays as it is until the longer one is finished."""
-    plan, done = home.read_plan(), _done(home)
+    plan, done = home.read_plan(), _count_epochs(home)
     if epochs is None:
         raise UsageError(
             f"The run in '{home.path}' is finished, after epoch {done}. "
@@ -57,7 +57,7 @@ def _extend(home: RunDirectory, epochs: int | None) -> int:
     try:
         return train(recipe, plan, longer, resume=True, home=home)
     except Exception as error:
-        if not isinstance(error, StoppedError) and _done(longer) == done:
+        if not isinstance(error, StoppedError) and _count_epochs(longer) == done:
             longer.remove()  # Nothing was learned: leave no trace of it, nor in the sentence.
             gone, stays = (str(each.path.absolute()) for each in (longer, home))
             if error.args == (str(error),):
@@ -67,7 +67,7 @@ def _extend(home: RunDirectory, epochs: int | None) -> int:
 
 def _go_on(home: RunDirectory, directory: RunDirectory, epochs: int | None) -> int:
     """Goes on with what was stopped, perhaps to more epochs than it had asked for."""
-    before, done = directory.read_plan(), _done(directory)
+    before, done = directory.read_plan(), _count_epochs(directory)
     if epochs is not None:
         _check_more(home, done, epochs)
     # A longer run has nothing of its own but the number of its epochs.
@@ -79,12 +79,16 @@ def _go_on(home: RunDirectory, directory: RunDirectory, epochs: int | None) -> i
     try:
         return train(recipe, plan, directory, resume=True, home=home)
     except Exception as error:
-        if plan != before and not isinstance(error, StoppedError) and _done(directory) == done:
+        if (
+            plan != before
+            and not isinstance(error, StoppedError)
+            and _count_epochs(directory) == done
+        ):
             directory.write_plan(before)
         raise
 
 
-def _done(directory: RunDirectory) -> int:
+def _count_epochs(directory: RunDirectory) -> int:
     rows = directory.rows()
     return rows[-1]["epoch"] if rows else 0
 
@@ -131,9 +135,9 @@ def _recipe(directory: RunDirectory, plan: Plan) -> Recipe[Any]:
     recipe = zoo.get(plan.recipe)
     check_platforms()
     try:
-        recipe = recipe.replace(**{name: _frozen(value) for name, value in plan.config.items()})
+        recipe = recipe.replace(**{name: _to_tuples(value) for name, value in plan.config.items()})
         if plan.method is not None:
-            chosen = {name: _frozen(value) for name, value in plan.options.items()}
+            chosen = {name: _to_tuples(value) for name, value in plan.options.items()}
             recipe = recipe.with_method(plan.method, **chosen)
     except (ValueError, TypeError) as error:
         raise UsageError(f"'{directory.path / 'config.json'}' does not fit: {error}") from error
@@ -154,6 +158,6 @@ def _warn_of_versions(plan: Plan) -> None:
         )
 
 
-def _frozen(value: Any) -> Any:
+def _to_tuples(value: Any) -> Any:
     """JSON has lists where a frozen config has tuples."""
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+    return tuple(_to_tuples(item) for item in value) if isinstance(value, list) else value

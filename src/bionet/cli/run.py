@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     recipe = spec.load().on(options.data)
     recipe = recipe.replace(**read_settings(recipe.config, options.settings, f"recipe {spec.id!r}"))
     check_platforms()
-    recipe, chosen = _switched(recipe, options)
+    recipe, chosen = _switch(recipe, options)
     epochs = options.epochs or recipe.config.epochs
     if epochs < 1:
         raise UsageError("A run needs 1 epoch or more: without one there is no curve to draw.")
@@ -66,9 +66,7 @@ def run(options: argparse.Namespace) -> int:
         return train(recipe, plan, directory)
 
 
-def _switched(
-    recipe: Recipe[Any], options: argparse.Namespace
-) -> tuple[Recipe[Any], dict[str, Any]]:
+def _switch(recipe: Recipe[Any], options: argparse.Namespace) -> tuple[Recipe[Any], dict[str, Any]]:
     """The recipe with the method that was asked for, and every option of that method."""
     if options.method is None:
         if options.options:

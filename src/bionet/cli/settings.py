@@ -69,7 +69,7 @@ def read_settings(
         name, equals, text = word.partition("=")
         name = name.strip().replace("-", "_")
         if not equals:
-            raise UsageError(f"Option {option} needs field=value; {word!r} came.")
+            raise UsageError(f"Option {option} needs field=value, got {word!r}.")
         if name not in types:
             raise UsageError(f"In {owner}: {unknown('field', name, types)}")
         try:
@@ -77,7 +77,7 @@ def read_settings(
         except ValueError:
             raise UsageError(
                 f"Field {name!r} of {owner} needs a value of type "
-                f"{type_name(types[name])}; {text!r} came."
+                f"{type_name(types[name])}, got {text!r}."
             ) from None
     return values
 
@@ -121,7 +121,7 @@ def _read(kind: Any, text: str) -> Any:
 
 
 def _comments(config_type: type) -> dict[str, str]:
-    """What stands after each field, above it, or in a string under it, in the source."""
+    """Reads the comment after each field, above it, or in a string under it, in the source."""
     try:
         source = textwrap.dedent(inspect.getsource(config_type))
     except (OSError, TypeError):

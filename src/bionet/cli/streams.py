@@ -1,4 +1,4 @@
-"""What the command prints, on whatever it is printed: a narrow code page, or nothing at all.
+"""Standard output on whatever it goes to: a narrow code page, a closed pipe, or nothing at all.
 
 A character that the encoding of the terminal lacks is written as what comes nearest. Where
 standard output or error is closed, what would be printed is dropped; its number must not be taken

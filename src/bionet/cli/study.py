@@ -95,7 +95,7 @@ def _level(word: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise UsageError(f"Option --threshold needs a number, such as 0.95; {word!r} came.")
+        raise UsageError(f"Option --threshold needs a number, such as 0.95, got {word!r}.")
     return value
 
 
@@ -129,7 +129,7 @@ def _run(options: argparse.Namespace) -> int:
         raise StoppedError(
             "Stopped. Every finished trial is in the results, and the same command goes on."
         ) from None
-    print(_told(outcome.finished, outcome.missing))
+    print(_describe(outcome.finished, outcome.missing))
     if not outcome.missing:
         tune = "" if options.tune is None else f" --tune {options.tune}"
         print(f"Next: bionet study report {options.paths[0]}{tune}")
@@ -140,7 +140,7 @@ def _run(options: argparse.Namespace) -> int:
     return 1 if outcome.failed else 0
 
 
-def _told(finished: int, missing: int) -> str:
+def _describe(finished: int, missing: int) -> str:
     ran = "1 trial was run" if finished == 1 else f"{finished} trials were run"
     return f"{ran}, {missing or 'none'} {'is' if missing < 2 else 'are'} missing."
 

@@ -106,7 +106,7 @@ def load(name: str, **options: Any) -> Splits | Parts:
 
 
 def available() -> dict[str, str]:
-    """Which data sets are on this machine; nothing is downloaded, and no file is read.
+    """Lists the data sets on this machine; nothing is downloaded, and no file is read.
 
     Returns:
         For each of `NAMES`, where it was found, or "missing: " and why.

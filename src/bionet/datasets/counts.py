@@ -29,7 +29,7 @@ LONGEST = 2.0**62  # contexts that one whole number can tell apart
 
 
 class Floor(NamedTuple):
-    """What a rule without training reaches: nats per character, and the share it guesses."""
+    """The score of a rule without training: nats per character, and the share it guesses."""
 
     nats: float
     accuracy: float
@@ -44,7 +44,7 @@ def floor_of(
 
 
 def counted_floors(parts: Parts, characters: int, orders: Sequence[int] = (1, 2, 3)) -> list[Floor]:
-    """What counting unigrams, bigrams, trigrams, ... on the training text reaches on the test text.
+    """Measures counts of unigrams, bigrams, trigrams, ... of the training text on the test text.
 
     A count of n characters is smoothed by that of n - 1: `(count + 2 p) / (total + 2)`, with the
     shorter count's chance p. At the beginning of a window, where fewer characters are known, the
@@ -169,7 +169,7 @@ def _smooth(
 def _followers(
     train: Part, x: Int[np.ndarray, "n time"], characters: int, length: int
 ) -> Float32[np.ndarray, "n places characters"]:
-    """How often each character has followed the last `length` ones, where so many are known."""
+    """Counts how often each character has followed the last `length` ones, if so many are known."""
     asked, before = _contexts(x, length, characters), _contexts(train.x, length, characters)
     known, which = np.unique(asked, return_inverse=True)
     place = np.minimum(np.searchsorted(known, before), len(known) - 1)

@@ -54,11 +54,11 @@ def band_energies(
     """
     for name, value in (("steps", steps), ("hop", hop), ("bands", bands)):
         if whole_number(name, value) < 1:
-            raise ValueError(f"{name} must be 1 or more, but {value} came.")
+            raise ValueError(f"{name} must be 1 or more, got {value}.")
     for name, value in (("rate", rate), ("warp", warp)):
         if not 0 < value < np.inf:
-            raise ValueError(f"{name} must be above 0 and finite, but {value} came.")
-    sounds = [_checked(number, sound) for number, sound in enumerate(audio)]
+            raise ValueError(f"{name} must be above 0 and finite, got {value}.")
+    sounds = [_check(number, sound) for number, sound in enumerate(audio)]
     weights = _bands(rate, bands, warp)
     window = np.hanning(_FRAME).astype(np.float32)
     length = hop * (steps - 1) + _FRAME
@@ -131,7 +131,7 @@ def _check_heard(weights: np.ndarray, corners: np.ndarray, rate: float) -> None:
         )
 
 
-def _checked(number: int, sound: Any) -> np.ndarray:
+def _check(number: int, sound: Any) -> np.ndarray:
     """The recording, if it is a row of finite numbers."""
     samples = np.asarray(sound)
     if samples.ndim != 1 or samples.size == 0 or samples.dtype.kind not in "biuf":

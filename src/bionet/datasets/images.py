@@ -106,7 +106,7 @@ def digits(*, validation: int = 237) -> Splits:
     everything = Split(images / 16, labels)  # Pixels count from 0 to 16.
     rest, test = holdout(everything, _DIGITS_TEST, seed=_DIGITS_TEST_SEED)
     train, held = rest, None
-    if _checked(validation, len(rest)) > 0:
+    if _check(validation, len(rest)) > 0:
         train, held = holdout(rest, validation, seed=_DIGITS_VALIDATION_SEED)
     return Splits(train, held, test, name="digits", num_classes=10)
 
@@ -193,17 +193,17 @@ def _from_files(
         return pixels, labels
 
     images, labels = part("train")
-    kept = len(images) - _checked(validation, len(images))
+    kept = len(images) - _check(validation, len(images))
     train = Split(images[:kept], labels[:kept])
     held = Split(images[kept:], labels[kept:]) if validation > 0 else None
     return Splits(train, held, Split(*part("t10k")), name=name, num_classes=10)
 
 
-def _checked(validation: Any, available: int) -> int:
+def _check(validation: Any, available: int) -> int:
     count = whole_number("validation", validation)
     if not 0 <= count < available:
         raise ValueError(
             f"validation must be 0 to {available - 1}, since {available} training samples "
-            f"are there to take it from, but {count} came."
+            f"are there to take it from, got {count}."
         )
     return count

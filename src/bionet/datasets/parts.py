@@ -50,7 +50,7 @@ class Parts:
             if part is not None and not 0 < len(part.x) == len(part.y):
                 raise ValueError(
                     f"The {name} part of {self.name!r} needs as many targets as inputs, and one "
-                    f"at least; {len(part.x)} inputs and {len(part.y)} targets came."
+                    f"at least, got {len(part.x)} inputs and {len(part.y)} targets."
                 )
             if part is not None:
                 owned = Part(*(read_only(np.asarray(array)) for array in part))

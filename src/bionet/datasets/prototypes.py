@@ -86,14 +86,14 @@ def make_prototypes(
     given = (num_classes, dim, train, validation, test)
     for (name, bound), value in zip(least.items(), given, strict=True):
         if whole_number(name, value) < bound:
-            raise ValueError(f"{name} must be {bound} or more, but {value} came.")
+            raise ValueError(f"{name} must be {bound} or more, got {value}.")
     if num_classes > 2 ** min(dim, 63):
         raise ValueError(
             f"{dim} entries make {2**dim} different prototypes, too few for {num_classes} classes; "
             f"give dim {math.ceil(math.log2(num_classes))} or more."
         )
     if not 0 <= flip <= 0.5:
-        raise ValueError(f"flip is a probability from 0 to 0.5, but {flip} came.")
+        raise ValueError(f"flip is a probability from 0 to 0.5, got {flip}.")
     streams = [
         np.random.default_rng(stream)
         for stream in np.random.SeedSequence(checked_seed(seed)).spawn(4)

@@ -123,7 +123,7 @@ def decode_text(
 
 
 class _FaultError(Exception):
-    """What is wrong with some bytes, still without the name of the file."""
+    """A fault of some bytes, still without the name of the file."""
 
 
 def _parse(content: bytes) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Where a published data set lies: a folder of yours, the cache, or its home on the web.
+"""The place of a published data set: a folder of yours, the cache, or its home on the web.
 
 Files are looked for in the folder that `BIONET_DATA` names, then in the user's cache,
 and only then downloaded into that cache, by pooch. `$BIONET_DATA/mnist/` holds MNIST,
@@ -122,7 +122,7 @@ def load_file(
 
 
 def whereabouts(source: Source) -> str:
-    """Where the files of a source lie, or "missing: " and why, without downloading.
+    """Returns the place of a source's files, or "missing: " and why, without downloading.
 
     The files are looked for, and not read.
     """
@@ -135,7 +135,7 @@ def whereabouts(source: Source) -> str:
         return ", ".join(sorted({str(path.parent) for path in paths.values() if path}))
     which = "not" if len(absent) == len(paths) else f"{' and '.join(absent)} not"
     get = "`load` downloads it" if _pooch() else "run `pip install 'bionet[data]'`"
-    return f"missing: {which} in {_looked_in(source)}; {get}, or set {VARIABLE}"
+    return f"missing: {which} in {_look_in(source)}; {get}, or set {VARIABLE}"
 
 
 def _find(source: Source, file: str) -> Path | None:
@@ -162,7 +162,7 @@ def _folders(source: Source) -> list[Path]:
     return folders
 
 
-def _looked_in(source: Source) -> str:
+def _look_in(source: Source) -> str:
     return " or ".join(str(folder) for folder in _folders(source)) or f"${VARIABLE} (not set)"
 
 
@@ -189,7 +189,7 @@ def _download(
     convert: Callable[[bytes], bytes] | None,
 ) -> Path:
     stored = file + source.ending
-    needs = f"{source.title} needs the file '{stored}', which is not in {_looked_in(source)}"
+    needs = f"{source.title} needs the file '{stored}', which is not in {_look_in(source)}"
     put = (
         f"put it into a folder {source.folder!r} and set {VARIABLE} to the folder "
         f"that holds {source.folder!r}"

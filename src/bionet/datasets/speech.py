@@ -121,7 +121,7 @@ def fsdd(
             download=download,
             base_url=base_url,
             remote=f"{_COMMIT}.zip",
-            convert=lambda raw, test=name == "test": _packed(raw, test=test),
+            convert=lambda raw, test=name == "test": _pack(raw, test=test),
         )
         for name in ("train", "test")
     ]
@@ -183,21 +183,21 @@ def synthetic_digits(
     given = (steps, channels, train, validation, test)
     for (name, bound), value in zip(least.items(), given, strict=True):
         if whole_number(name, value) < bound:
-            raise ValueError(f"{name} must be {bound} or more, but {value} came.")
+            raise ValueError(f"{name} must be {bound} or more, got {value}.")
     if channels % SYLLABLES:
-        raise ValueError(f"channels must be a multiple of {SYLLABLES}, but {channels} came.")
+        raise ValueError(f"channels must be a multiple of {SYLLABLES}, got {channels}.")
     streams = np.random.SeedSequence(checked_seed(seed)).spawn(4)
     words, *parts = (np.random.default_rng(stream) for stream in streams)
     orders = np.array(list(itertools.permutations(range(SYLLABLES))))
     orders = orders[words.permutation(len(orders))[:WORDS]]
     train_, validation_, test_ = (
-        _spoken(rng, orders, count, steps, channels)
+        _draw_spoken(rng, orders, count, steps, channels)
         for rng, count in zip(parts, (train, validation, test), strict=True)
     )
     return Splits(train_, validation_, test_, name="synthetic-digits", num_classes=WORDS)
 
 
-def _spoken(
+def _draw_spoken(
     rng: np.random.Generator,
     orders: Int[np.ndarray, "words syllables"],
     count: int,
@@ -226,7 +226,7 @@ def _recordings(
     sha256: str | None = None,
     remedy: str = "Replace it by the original file.",
 ) -> Recordings:
-    """What the bytes of an archive of arrays hold, if their checksum is the known one."""
+    """Reads the bytes of an archive of arrays, if their checksum is the known one."""
     try:
         with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
             held = {name: stored[name].astype(dtype) for name, dtype in _CHECKED}
@@ -242,7 +242,7 @@ def _recordings(
     return Recordings(audio, held["labels"], held["speaker"], held["index"])
 
 
-def _packed(raw: bytes, *, test: bool) -> bytes:
+def _pack(raw: bytes, *, test: bool) -> bytes:
     """An archive of arrays, made of the published archive of sound files.
 
     Raises:

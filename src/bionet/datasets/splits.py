@@ -49,8 +49,7 @@ class Split:
         x, y = _samples(self.x), _whole_numbers(self.y)
         if len(x) != len(y):
             raise ValueError(
-                f"A split needs one label per sample, but {len(x)} samples "
-                f"came with {len(y)} labels."
+                f"A split needs one label per sample, got {len(x)} samples with {len(y)} labels."
             )
         if len(x) == 0:
             raise ValueError("A split needs at least one sample, but x and y are empty.")
@@ -98,7 +97,7 @@ class Splits:
             if not isinstance(split, Split):
                 raise TypeError(
                     f"The {part} part of {self.name!r} must be a Split, "
-                    f"but a {type(split).__name__} came."
+                    f"got a {type(split).__name__}."
                 )
             if split.x.shape[1:] != self.train.x.shape[1:]:
                 raise ValueError(
@@ -174,7 +173,7 @@ def whole_number(name: str, value: Any) -> int:
     try:
         return operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} must be a whole number, but {value!r} came.") from None
+        raise TypeError(f"{name} must be a whole number, got {value!r}.") from None
 
 
 def checked_seed(seed: Any) -> int:
@@ -183,18 +182,18 @@ def checked_seed(seed: Any) -> int:
         number = operator.index(seed)
     except TypeError:
         raise TypeError(
-            f"seed must be a whole number, but a {type(seed).__name__} came; "
+            f"seed must be a whole number, got a {type(seed).__name__}; "
             f"data sets are drawn with NumPy and take no JAX key."
         ) from None
     if number < 0:
-        raise ValueError(f"seed must be 0 or more, but {number} came.")
+        raise ValueError(f"seed must be 0 or more, got {number}.")
     return number
 
 
 def _samples(value: Any) -> np.ndarray:
     x = np.asarray(value)
     if x.dtype.kind not in "biuf":
-        raise TypeError(f"The samples x must be real numbers, but they came as {x.dtype}.")
+        raise TypeError(f"The samples x must be real numbers, got they as {x.dtype}.")
     if x.ndim < 2:
         raise ValueError(
             f"The samples x need an axis for samples and one for features, "
@@ -215,7 +214,7 @@ def _whole_numbers(value: Any) -> np.ndarray:
     y = np.asarray(value)
     if y.dtype.kind not in "iu" and y.size > 0:  # An empty list has NumPy's default, float.
         raise TypeError(
-            f"Class labels must be whole numbers, but they came as {y.dtype}; "
+            f"Class labels must be whole numbers, got they as {y.dtype}; "
             f"round or encode them first."
         )
     if y.ndim != 1:
@@ -239,7 +238,7 @@ def _in_range(y: np.ndarray, num_classes: int, whose: str) -> None:
 
 def _two_or_more(num_classes: int) -> None:
     if whole_number("num_classes", num_classes) < 2:
-        raise ValueError(f"num_classes must be 2 or more, but {num_classes} came.")
+        raise ValueError(f"num_classes must be 2 or more, got {num_classes}.")
 
 
 def _check_apart(name: str, parts: list[tuple[str, Split]]) -> None:

@@ -109,7 +109,7 @@ def tinyshakespeare(
     cut = len(ids) * 9 // 10
     kept = cut - whole_number("validation", validation)
     if validation < 0 or kept < 1:
-        raise ValueError(f"validation must be 0 to {cut - 1} characters, but {validation} came.")
+        raise ValueError(f"validation must be 0 to {cut - 1} characters, got {validation}.")
     return Parts(
         train=windows(ids[:kept], window),
         validation=windows(ids[kept:cut], window) if validation else None,
@@ -157,16 +157,15 @@ def make_grammar(
     given = (window, fillers, train, validation, test)
     for (name, bound), value in zip(least.items(), given, strict=True):
         if whole_number(name, value) < bound:
-            raise ValueError(f"{name} must be {bound} or more, but {value} came.")
+            raise ValueError(f"{name} must be {bound} or more, got {value}.")
     if window <= fillers:
         raise ValueError(
-            f"window must be above fillers, {fillers}, but {window} came: no target would be a "
-            f"bracket."
+            f"window must be above fillers, {fillers}, got {window}: no target would be a bracket."
         )
     streams = np.random.SeedSequence(checked_seed(seed)).spawn(3)
 
     def part(stream: np.random.SeedSequence, count: int) -> Part:
-        ids = _nested(np.random.default_rng(stream), count, window + 1, fillers)
+        ids = _draw_nested(np.random.default_rng(stream), count, window + 1, fillers)
         return Part(ids[:, :-1], ids[:, 1:])
 
     return Parts(
@@ -177,7 +176,7 @@ def make_grammar(
     )
 
 
-def _nested(
+def _draw_nested(
     rng: np.random.Generator, count: int, length: int, fillers: int
 ) -> Int32[np.ndarray, "count length"]:
     ids = np.full((count, length), _FILLER, np.int32)
@@ -248,8 +247,7 @@ def windows(ids: Int32[np.ndarray, " n"], window: int) -> Part:
     count = (len(ids) - 1) // window if whole_number("window", window) > 0 else 0
     if count < 1:
         raise ValueError(
-            f"window must be 1 to {len(ids) - 1} for a text of {len(ids)} characters, but "
-            f"{window} came."
+            f"window must be 1 to {len(ids) - 1} for a text of {len(ids)} characters, got {window}."
         )
     x, y = (ids[start : start + count * window].reshape(count, window) for start in (0, 1))
     return Part(x, y)

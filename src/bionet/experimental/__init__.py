@@ -1,4 +1,4 @@
-"""What is tried out: it works and is tested, but its names may still change.
+"""Parts that are tried out: they work and are tested, but their names may still change.
 
 `bionet.experimental.hybrid` corrects a cheap, biased direction by evolution strategies.
 """

@@ -1,4 +1,4 @@
-"""What a `Graph` is given, and what is told where it does not fit together."""
+"""The arguments of a `Graph`, checked, with an error where they do not fit together."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def buffer_rows(
     extra: int,
     nodes: Mapping[str, BaseNode],
 ) -> dict[str, int]:
-    """How many outputs each node's buffer holds."""
+    """Returns the number of outputs that each node's buffer holds."""
     check_names("Graph: buffer_sizes", given or {}, nodes)
     extra = whole_number("Graph: extra_padding", extra)
     sizes = {name: needed.get(name, 1) for name in nodes}

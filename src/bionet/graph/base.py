@@ -52,7 +52,7 @@ class Vertex(eqx.Module):
 
     @property
     def counts(self) -> Int[np.ndarray, " *episodes"]:
-        """How many steps each episode has."""
+        """The number of steps of each episode."""
         return (self.seq >= 0).sum(-1)
 
 

@@ -1,4 +1,4 @@
-"""How long a step takes, and how long a message travels.
+"""Delays: the time that a step takes, and the time that a message travels.
 
 A delay is drawn by NumPy when computation graphs are generated, in whole ticks. The trainable
 delay is another kind of thing. Graphs are made with its lower end, so that a message is there
@@ -218,7 +218,7 @@ class TrainableDelay(AbstractDelay):
         return np.full(n, ticks(self.low))
 
     def window_for(self, rate: float, jitter: float = 0.0) -> int:
-        """How many messages of a sender at `rate` cover the whole range.
+        """Returns the number of messages of a sender at `rate` that cover the whole range.
 
         Args:
             rate: the sender's, in Hz.

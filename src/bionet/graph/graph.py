@@ -154,7 +154,7 @@ class Graph:
 
     @property
     def max_eps(self) -> int:
-        """How many episodes there are."""
+        """The number of episodes."""
         return self._raw.num_episodes
 
     @property
@@ -346,7 +346,7 @@ class Graph:
         return last if states is None else states
 
     def _now(self, graph_state: GraphState) -> tuple[Bool[Array, ""], Int[Array, ""]]:
-        """Whether there is a step left, and which it is."""
+        """Returns whether a step is left, and its number."""
         return graph_state.step < self.max_steps, jnp.minimum(graph_state.step, self.max_steps)
 
     def _partition(

@@ -172,7 +172,7 @@ class BaseNode(abc.ABC):
         return connection
 
     def ticks_until(self, end: int) -> Int[np.ndarray, " count"]:
-        """When this node ticks before the instant `end`; all of it in ticks of the clock.
+        """Lists the ticks of this node before the instant `end`; all of it in ticks of the clock.
 
         Each tick is rounded down from its exact place, so that no error adds up and instants
         that coincide are at one number.
@@ -200,7 +200,7 @@ class BaseNode(abc.ABC):
     def init_output(
         self, rng: PRNGKeyArray | None = None, graph_state: GraphState | None = None
     ) -> PyTree[Array]:
-        """What the receivers see before the first step has ended; every output is of its shape."""
+        """Returns the output before the first step has ended; every output has its shape."""
 
     def init_inputs(
         self, rng: PRNGKeyArray | None = None, graph_state: GraphState | None = None
@@ -276,7 +276,7 @@ def as_generator(rng: np.random.Generator | PRNGKeyArray | int) -> np.random.Gen
 
 
 def begins_by_itself(node: BaseNode) -> bool:
-    """Whether a node says itself what its windows hold before the first message."""
+    """Returns whether a node says itself what its windows hold before the first message."""
     return type(node).init_inputs is not BaseNode.init_inputs
 
 

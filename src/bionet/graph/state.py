@@ -18,7 +18,7 @@ from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
 @final
 class Window(eqx.Module):
-    """Which messages a step sees on one connection, the oldest first.
+    """The messages that a step sees on one connection, by number, the oldest first.
 
     Args:
         seq: the sender's steps; -1 is the output that the sender had before its first step.
@@ -33,7 +33,7 @@ class Window(eqx.Module):
 
 @final
 class InputState(eqx.Module):
-    """What a step sees on one connection: the last messages, the oldest first.
+    """The input of a step on one connection: the last messages, the oldest first.
 
     `inputs[-1]` is the newest message, `inputs[-2:]` the newest two, and `.data` what they say.
 
@@ -54,13 +54,13 @@ class InputState(eqx.Module):
         return jax.tree.map(lambda leaf: leaf[index], self)
 
     def __len__(self) -> int:
-        """How many messages the window holds."""
+        """Returns the number of messages in the window."""
         return self.seq.shape[-1]
 
 
 @final
 class StepState(eqx.Module):
-    """What a node's step is given, and gives back changed.
+    """The input of a node's step, which it gives back changed.
 
     Args:
         rng: a key for this step alone. A step need not give a fresh one back.
@@ -82,7 +82,7 @@ class StepState(eqx.Module):
 
     def replace(self, **changed: Any) -> Self:
         """The same with some fields changed."""
-        return _replaced(self, changed)
+        return _replace(self, changed)
 
 
 @final
@@ -112,12 +112,12 @@ class GraphState(eqx.Module):
 
     def replace(self, **changed: Any) -> Self:
         """The same with some fields changed."""
-        return _replaced(self, changed)
+        return _replace(self, changed)
 
 
 @final
 class NodeRecord(eqx.Module):
-    """What is kept of one node, indexed by the number of the step, padded with -1.
+    """The record of one node, indexed by the number of the step, padded with -1.
 
     Args:
         params: the parameters, once.
@@ -136,7 +136,7 @@ class NodeRecord(eqx.Module):
     output: PyTree = None
 
 
-def _replaced(tree: Any, changed: Mapping[str, Any]) -> Any:
+def _replace(tree: Any, changed: Mapping[str, Any]) -> Any:
     known = {field: getattr(tree, field) for field in tree.__dataclass_fields__}
     for name in changed:
         if name not in known:

@@ -19,7 +19,7 @@ from jaxtyping import Array, PRNGKeyArray, PyTree
 
 
 class HaikuParts(NamedTuple):
-    """What haiku knows: its network, the parameters, and the state, or None where there is none."""
+    """A haiku network: its functions, the parameters, and the state, or None if there is none."""
 
     network: Any
     params: PyTree
@@ -75,7 +75,7 @@ class HaikuModel(eqx.Module):
         self.network, self.params, self.state = network, params, state
 
     def __call__(self, x: Any, key: PRNGKeyArray | None = None) -> Any:
-        """What the network answers to `x`; a change of its state is dropped.
+        """Returns the network's answer to `x`; a change of its state is dropped.
 
         Args:
             x: its one argument.
@@ -84,7 +84,7 @@ class HaikuModel(eqx.Module):
         return self.updated(x, key)[0]
 
     def updated(self, x: Any, key: PRNGKeyArray | None = None) -> tuple[Any, HaikuModel]:
-        """What the network answers to `x`, and the model with the state that this leaves.
+        """Returns the network's answer to `x`, and the model with the state that this leaves.
 
         Args:
             x: its one argument.
@@ -149,7 +149,7 @@ def to_haiku(model: HaikuModel) -> HaikuParts:
 
 
 def predict(model: HaikuModel, x: Any, key: PRNGKeyArray) -> Any:
-    """How a problem asks a haiku network: `Problem(model, predict, ...)`.
+    """Predicts with a haiku network, as a problem asks it: `Problem(model, predict, ...)`.
 
     Args:
         model: the network.
@@ -160,7 +160,7 @@ def predict(model: HaikuModel, x: Any, key: PRNGKeyArray) -> Any:
 
 
 def _has_state(network: Any) -> bool:
-    """Whether a transformed network has a state; an error if it is no such network."""
+    """Returns whether a transformed network has a state; an error if it is no such network."""
     import haiku as hk
 
     if isinstance(network, hk.TransformedWithState):

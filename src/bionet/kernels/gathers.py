@@ -112,7 +112,7 @@ def _in_pieces(run: Callable[..., Array], size: int, axis: int, *arrays: Array) 
 
 
 def block_size(rows: int, entries: int, samples: int) -> int:
-    """How many rows to gather at once.
+    """Returns the number of rows to gather at once.
 
     A divisor of `rows` if there is one near, because a remainder is a second program and
     costs a copy of the arrays. At least 16, because each block costs some microseconds.

@@ -118,14 +118,14 @@ def _tree(pole: Pair, drive: Pair) -> Pair:
     even = jax.tree.map(
         lambda d, s: jnp.concatenate([d[:1], s]), drive, plus(times(pole, reached), rest)
     )
-    return jax.tree.map(_interleaved, even, odd)
+    return jax.tree.map(_interleave, even, odd)
 
 
 def _every_other(pair: Pair, begin: int, end: int) -> Pair:
     return jax.tree.map(lambda x: x[begin:end:2], pair)
 
 
-def _interleaved(even: Float[Array, "m ..."], odd: Float[Array, "n ..."]) -> Float[Array, "k ..."]:
+def _interleave(even: Float[Array, "m ..."], odd: Float[Array, "n ..."]) -> Float[Array, "k ..."]:
     """Even and odd entries in turns; there is at most one even entry more."""
     rest = even[len(odd) :]
     turns = jnp.stack([even[: len(odd)], odd], 1)

@@ -71,7 +71,7 @@ def run_low_rank(function: Callable[..., Any], *arguments: Any) -> Any:
     traced, told = jax.make_jaxpr(
         lambda *flat: function(*jax.tree.unflatten(structure, flat)), return_shape=True
     )(*shapes)
-    return jax.tree.unflatten(jax.tree.structure(told), _formed(_walk(traced, leaves)))
+    return jax.tree.unflatten(jax.tree.structure(told), _form(_walk(traced, leaves)))
 
 
 def _walk(program: ClosedJaxpr, arguments: Sequence[Any]) -> Values:
@@ -99,11 +99,11 @@ def _results(equation: JaxprEqn, values: Values) -> Sequence[Any]:
     found = equation.primitive.get_bind_params(equation.params)
     # Before JAX 0.10 functions among the parameters came apart from the others.
     functions, params = found if isinstance(found, tuple) else ((), found)
-    results = equation.primitive.bind(*functions, *_formed(values), **params)
+    results = equation.primitive.bind(*functions, *_form(values), **params)
     return results if equation.primitive.multiple_results else [results]
 
 
-def _formed(values: Sequence[Any]) -> list[Array]:
+def _form(values: Sequence[Any]) -> list[Array]:
     return [value.formed() if isinstance(value, LowRank) else value for value in values]
 
 
@@ -117,7 +117,7 @@ def _dot_general(values: Values, params: dict[str, Any]) -> Values | None:
     first, second = values
     flipped = isinstance(first, LowRank)
     matrix, other = (first, second) if flipped else (second, first)
-    (other,) = _formed([other])  # of two low-rank matrices one stays so
+    (other,) = _form([other])  # of two low-rank matrices one stays so
     (axis,), (free,) = contracted if flipped else reversed(contracted)
     inward, outward = (matrix.left, matrix.right) if axis == 0 else (matrix.right, matrix.left)
     # The other side stands in front, whoever stood there: its rows stay rows all the way through.
@@ -177,7 +177,7 @@ def _over(values: Values, params: dict[str, Any]) -> Values | None:
     return [replace(matrix, base=matrix.base / divisor, scale=matrix.scale / divisor)]
 
 
-def _negated(values: Values, params: dict[str, Any]) -> Values:
+def _negate(values: Values, params: dict[str, Any]) -> Values:
     (matrix,) = values
     return [replace(matrix, base=-matrix.base, scale=-matrix.scale)]
 
@@ -192,10 +192,10 @@ def _call(values: Values, params: dict[str, Any]) -> Values:
 
 def _scan(values: Values, params: dict[str, Any]) -> Values:
     constants, carried = params["num_consts"], params["num_carry"]
-    fixed, moving = values[:constants], _formed(values[constants:])
+    fixed, moving = values[:constants], _form(values[constants:])
 
     def body(carry: Values, xs: Values) -> tuple[Values, Values]:
-        results = _formed(_walk(params["jaxpr"], [*fixed, *carry, *xs]))
+        results = _form(_walk(params["jaxpr"], [*fixed, *carry, *xs]))
         return results[:carried], results[carried:]
 
     carry, told = lax.scan(
@@ -214,15 +214,15 @@ def _while(values: Values, params: dict[str, Any]) -> Values:
     of_question, of_body = values[:asked], values[asked : asked + done]
     return lax.while_loop(
         lambda carry: _walk(params["cond_jaxpr"], [*of_question, *carry])[0],
-        lambda carry: _formed(_walk(params["body_jaxpr"], [*of_body, *carry])),
-        _formed(values[asked + done :]),
+        lambda carry: _form(_walk(params["body_jaxpr"], [*of_body, *carry])),
+        _form(values[asked + done :]),
     )
 
 
 def _cond(values: Values, params: dict[str, Any]) -> Values:
     index, *operands = values
     branches = [
-        lambda branch=branch: _formed(_walk(branch, operands)) for branch in params["branches"]
+        lambda branch=branch: _form(_walk(branch, operands)) for branch in params["branches"]
     ]
     platforms = params.get("branches_platforms")
     if platforms is None:
@@ -242,7 +242,7 @@ RULES: Mapping[str, Callable[[Values, dict[str, Any]], Values | None]] = {
     "optimization_barrier": _same,
     "mul": _times,
     "div": _over,
-    "neg": _negated,
+    "neg": _negate,
     "scan": _scan,
     "while": _while,
     "cond": _cond,

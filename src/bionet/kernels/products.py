@@ -48,7 +48,7 @@ def product(
     if operands == "weights":
         return x @ W
     if operands == "bfloat16":
-        return jax.lax.platform_dependent(x, W, cpu=_rounded_product, default=_narrow_product)
+        return jax.lax.platform_dependent(x, W, cpu=_round_product, default=_narrow_product)
     if operands == "bfloat16x3":
         return functools.reduce(operator.add, (product(x, part, "bfloat16") for part in _split(W)))
     return jax.lax.platform_dependent(x, W, cpu=jnp.matmul, default=_narrow_product)
@@ -60,19 +60,19 @@ def _narrow_product(x: Array, W: Array) -> Array:
     return jax.lax.dot(*narrow, preferred_element_type=wide).astype(W.dtype)
 
 
-def _rounded_product(x: Array, W: Array) -> Array:
+def _round_product(x: Array, W: Array) -> Array:
     """The same numbers where there is no unit for narrow ones: rounded, multiplied in full."""
-    return _rounded(x) @ _rounded(W)
+    return _round(x) @ _round(W)
 
 
 def _split(W: Array) -> tuple[Array, ...]:
     """Three parts that are exact in bfloat16 and sum up to `W`, the smallest first."""
-    high = _rounded(W)
-    middle = _rounded(W - high)
+    high = _round(W)
+    middle = _round(W - high)
     return W - high - middle, middle, high
 
 
-def _rounded(W: Array) -> Array:
+def _round(W: Array) -> Array:
     """`W` rounded to bfloat16, by a step that no compiler takes for superfluous."""
     return jax.lax.reduce_precision(W, exponent_bits=8, mantissa_bits=7)
 

@@ -37,7 +37,7 @@ class Neuron(Protocol):
 
 
 class Parts(NamedTuple):
-    """What a layer is made of; or a number, or nothing, for each of its leaves."""
+    """The parts of a layer; or a number, or nothing, for each of its leaves."""
 
     W: Any
     J: Any
@@ -117,7 +117,7 @@ def _ahead(given: _Given, unroll: int, *, keep: bool) -> tuple[Any, tuple[Array,
 
 
 class _Past(NamedTuple):
-    """What goes back through time: gradients of one step's results, and sums over later steps."""
+    """The carry of the way back: gradients of one step's results, and sums over later steps."""
 
     state: Any
     of_state: Any
@@ -152,10 +152,10 @@ def _backward(
         current = _current(parts, x @ parts.W, spikes)
         _, pull = jax.vjp(advanced, learned.neuron, current, before, spikes)
         of_neuron_too, of_current, of_before, of_spikes = pull(of_state)
-        turned = _turned(of_current)
+        turned = _turn(of_current)
         added = Parts(turned @ x, turned @ spikes, of_current.sum(0), of_neuron)
-        sums = jax.tree.map(_added, past.sums, added, is_leaf=_is_none)
-        sums = sums._replace(neuron=jax.tree.map(_added, sums.neuron, of_neuron_too))
+        sums = jax.tree.map(_add, past.sums, added, is_leaf=_is_none)
+        sums = sums._replace(neuron=jax.tree.map(_add, sums.neuron, of_neuron_too))
         past = _Past(before, of_before, of_spikes + of_current @ parts.J.T, sums)
         return past, (of_current if perturbed.xs else None)
 
@@ -163,34 +163,34 @@ def _backward(
     past = _Past(last, _or_zeros(grads[1], last), jnp.zeros_like(of_answers[0]), _blank(learned))
     past, of_currents = lax.scan(back, past, (before, xs, of_answers), reverse=True, unroll=unroll)
     of_neuron, of_state = through_spikes(past, 0.0)
-    neuron = jax.tree.map(_added, past.sums.neuron, of_neuron)
+    neuron = jax.tree.map(_add, past.sums.neuron, of_neuron)
     sums = jax.tree.map(
         lambda total, leaf: total.astype(leaf.dtype), past.sums._replace(neuron=neuron), learned
     )
-    of_parts = sums._replace(W=_transposed(sums.W), J=_transposed(sums.J))
+    of_parts = sums._replace(W=_transpose(sums.W), J=_transpose(sums.J))
     return _Given(of_parts, None if of_currents is None else of_currents @ parts.W.T, of_state)
 
 
 def _blank(learned: Parts) -> Parts:
     """No gradient yet, of what is asked for; sums are not kept in less than single precision."""
-    turned = learned._replace(W=_transposed(learned.W), J=_transposed(learned.J))
+    turned = learned._replace(W=_transpose(learned.W), J=_transpose(learned.J))
     return jax.tree.map(
         lambda leaf: jnp.zeros(leaf.shape, jnp.promote_types(leaf.dtype, jnp.float32)), turned
     )
 
 
-def _added(total: Array | None, more: Array) -> Array | None:
+def _add(total: Array | None, more: Array) -> Array | None:
     return None if total is None else total + more.astype(total.dtype)
 
 
-def _turned(rows: Float[Array, "n units"]) -> Float[Array, "units n"]:
+def _turn(rows: Float[Array, "n units"]) -> Float[Array, "units n"]:
     """The transpose, in memory: a CPU multiplies from the left about twice as fast by it."""
     return lax.platform_dependent(
         rows, cpu=lambda rows: lax.optimization_barrier(rows.T), default=lambda rows: rows.T
     )
 
 
-def _transposed(matrix: Array | None) -> Array | None:
+def _transpose(matrix: Array | None) -> Array | None:
     return None if matrix is None else matrix.T
 
 

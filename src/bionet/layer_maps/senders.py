@@ -1,4 +1,4 @@
-"""Which senders a row listens to in one phase of the dynamics.
+"""The senders that a row listens to in one phase of the dynamics.
 
     all           every sender
     forward       j <= i: nothing leaks back from the output or from later layers
@@ -30,7 +30,7 @@ def known_group(senders: str) -> Senders:
 
 
 def is_selected(senders: Senders, receiver: int, sender: int, last: int) -> bool:
-    """Whether the row `receiver` of a map whose last row is `last` listens to `sender`.
+    """Returns whether the row `receiver` of a map whose last row is `last` listens to `sender`.
 
     The last row always hears itself, also when it is `unsupervised`: its own message is
     a matter of its layer, not of supervision.

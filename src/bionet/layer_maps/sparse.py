@@ -74,7 +74,7 @@ class LayerMap(eqx.Module):
                 two edges without `Shared`, or two edges that disagree about the shape of a
                 buffer.
         """
-        built = {i: _checked_row(i, row) for i, row in sorted(_int_keys("row", rows).items())}
+        built = {i: _check_row(i, row) for i, row in sorted(_int_keys("row", rows).items())}
         _check_indices(built)
         resolved = {i: {j: resolve(built, (i, j)) for j in row} for i, row in built.items()}
         _check_diagonal(resolved, require_diagonal)
@@ -96,7 +96,7 @@ class LayerMap(eqx.Module):
         return self.neighbors(key)
 
     def __contains__(self, key: object) -> bool:
-        """Whether the edge (receiver, sender), or the row of a receiver, is there."""
+        """Returns whether the edge (receiver, sender), or the row of a receiver, is there."""
         if isinstance(key, tuple) and len(key) == 2:
             return key[1] in self._rows.get(key[0], {})
         return key in self._rows
@@ -221,7 +221,7 @@ def _int_key(kind: str, key: Any) -> int:
         ) from None
 
 
-def _checked_row(receiver: int, row: Any) -> dict[int, AbstractModule | Shared]:
+def _check_row(receiver: int, row: Any) -> dict[int, AbstractModule | Shared]:
     modules = _int_keys(f"row {receiver}", row)
     for sender, module in modules.items():
         if not isinstance(module, AbstractModule | Shared):

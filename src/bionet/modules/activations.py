@@ -1,4 +1,4 @@
-"""How messages become activity: the sum of a row's messages, and the sign of it."""
+"""From messages to activity: the sum of a row's messages, and the sign of it."""
 
 from __future__ import annotations
 

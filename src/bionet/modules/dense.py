@@ -1,4 +1,4 @@
-"""What a dense module is: one whose message is `x @ matrix`, and that shows its matrix.
+"""The protocol of dense modules: the message is `x @ matrix`, and the matrix is shown.
 
 Some programs do not call a module but put its matrix together with others, as
 `StackedOrchestrator` does. They ask for this protocol and not for a class, so that a

@@ -1,4 +1,4 @@
-"""Who listens to whom: a fixed number of incoming connections for each unit.
+"""Sparse connections: a fixed number of incoming ones for each unit.
 
 The senders of a unit are distinct, and every set of them is as likely as every other.
 They are drawn without a dense matrix at any time, so that what is needed grows with the

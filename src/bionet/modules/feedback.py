@@ -94,7 +94,7 @@ class LearnedFeedback(AbstractAdapter):
 
     @property
     def matrix(self) -> Float[Array, "in_features out_features"]:
-        """What multiplies the sender: `strength * W / rms(W)`, or zeros while `W` is zero."""
+        """The matrix of the message: `strength * W / rms(W)`, or zeros while `W` is zero."""
         mean_square = jnp.square(self.W).mean()
         scale = jnp.where(mean_square > 0, mean_square, jnp.ones_like(mean_square)) ** -0.5
         return self.strength * scale * self.W

@@ -89,7 +89,7 @@ class FerromagneticChain(AbstractAdapter):
         couplings = jnp.broadcast_to(couplings, (n,))
         coupled = _coupled_units(owner, n, density)
         if coupled < n:
-            couplings = jnp.where(_drawn(owner, key, n, coupled), couplings, 0)
+            couplings = jnp.where(_draw(owner, key, n, coupled), couplings, 0)
         self.strength = couplings
 
     @property
@@ -130,7 +130,7 @@ def _coupled_units(owner: str, n: int, density: float) -> int:
     return coupled
 
 
-def _drawn(owner: str, key: PRNGKeyArray | None, n: int, coupled: int) -> Array:
+def _draw(owner: str, key: PRNGKeyArray | None, n: int, coupled: int) -> Array:
     if key is None:
         raise ValueError(f"{owner}: a density below 1 draws the coupled units and needs a key.")
     return jax.random.permutation(key, n) < coupled

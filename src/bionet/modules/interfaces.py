@@ -1,4 +1,4 @@
-"""What a module is: an adapter carries messages, a layer also turns them into activity.
+"""The interfaces of modules: an adapter carries messages, a layer also turns them into activity.
 
 An adapter sits off the diagonal of a layer map and makes a message out of its
 sender's buffer. A layer sits on the diagonal; it does the same for the unit's own
@@ -46,7 +46,7 @@ class AbstractModule(eqx.Module):
     def increments(
         self, x: Array, y: Array, y_hat: Array, gate: Array | None = None
     ) -> Mapping[str, Any]:
-        """What the local rule **adds** to each trained leaf, by the leaf's name.
+        """Returns the local rule's increment of each trained leaf, by name, which is **added**.
 
         Args:
             x: the sender's buffer.

@@ -87,6 +87,6 @@ def no_signs(owner: str, y: Array) -> Fault:
     """A flag that is up if a value is neither -1 nor +1, and its sentence."""
     return (
         ~(jnp.abs(y) == 1).all(),
-        f"{owner}: labels need to be -1 or +1, but others came; "
+        f"{owner}: labels need to be -1 or +1, got others; "
         "turn 0 / 1 into -1 / +1 by 2 * y - 1, and class numbers by bionet.datasets.one_vs_all.",
     )

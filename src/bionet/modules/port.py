@@ -26,7 +26,7 @@ Shape = tuple[int, ...] | None
 @final
 @dataclass(frozen=True)
 class Span:
-    """Where a part lies in a buffer of units in a row.
+    """The place of a part in a buffer of units in a row.
 
     Attributes:
         start: the first unit of the part.
@@ -116,7 +116,7 @@ class Port(AbstractAdapter):
 
     @property
     def needs_key(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether `inner` uses randomness."""
+        """True if `inner` uses randomness."""
         return self.inner is not None and self.inner.needs_key
 
     def __call__(self, x: Array, rng: PRNGKeyArray | None = None) -> Array:
@@ -126,7 +126,7 @@ class Port(AbstractAdapter):
         return message if self.drives is None else self.drives.into(message)
 
     def trained(self) -> dict[str, bool | Array]:
-        """What learns in `inner`."""
+        """Returns the trained leaves of `inner`."""
         return {"inner": True} if self.inner is not None and self.inner.trained() else {}
 
     def increments(

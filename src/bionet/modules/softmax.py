@@ -111,7 +111,7 @@ class SoftmaxReadout(AbstractAdapter):
         """Labels need to be in {-1, +1}, with one +1 per sample."""
         several = (
             ~((y > 0).sum(axis=-1) == 1).all(),
-            "SoftmaxReadout: each sample needs exactly one label of +1, its class, but another "
-            "number came; make labels from class numbers by bionet.datasets.one_vs_all.",
+            "SoftmaxReadout: each sample needs exactly one label of +1, its class, got another "
+            "number; make labels from class numbers by bionet.datasets.one_vs_all.",
         )
         return no_signs("SoftmaxReadout", y), several

@@ -127,8 +127,8 @@ class RecurrentTanh(AbstractLayer):
         """Labels need to be in [-1, +1]."""
         fault = (
             ~(jnp.abs(y) <= 1).all(),
-            "RecurrentTanh: labels need to lie in [-1, +1], where a tanh can reach, but others "
-            "came; scale them first.",
+            "RecurrentTanh: labels need to lie in [-1, +1], where a tanh can reach, got others; "
+            "scale them first.",
         )
         return (fault,)
 

@@ -1,4 +1,4 @@
-"""Which leaves learn, for any model.
+"""The trained leaves of any model.
 
 A bionet module names its trained leaves; thresholds, frozen matrices and fixed
 diagonals are not among them. Optimising the named leaves alone is what makes

@@ -83,7 +83,7 @@ class GroupedOrchestrator(AbstractOrchestrator):
 
     def __init__(self, layers: LayerMap, groups: Mapping[str, Sequence[int]]) -> None:
         self.lmap = runnable(_OWNER, layers)
-        self.groups = _checked(groups, self.lmap)
+        self.groups = _check(groups, self.lmap)
 
     def rows_in(self, name: str) -> tuple[int, ...]:
         """The rows of a group, ascending.
@@ -109,7 +109,7 @@ class GroupedOrchestrator(AbstractOrchestrator):
         return step
 
 
-def _checked(groups: Any, lmap: LayerMap) -> Groups:
+def _check(groups: Any, lmap: LayerMap) -> Groups:
     """The groups as a static tuple, if each row but the last is in exactly one of them."""
     if not isinstance(groups, Mapping):
         raise TypeError(

@@ -1,4 +1,4 @@
-"""What an orchestrator does: one step of the dynamics, the answer, and the learning.
+"""The interface of orchestrators: a step of the dynamics, the answer, and the learning.
 
 Orchestrators differ in one thing alone, the order in which rows see each other's
 updates. That is `stepper`. The four methods of the public contract are built on it

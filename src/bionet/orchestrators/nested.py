@@ -131,7 +131,7 @@ class NestedNetwork(AbstractLayer):
         return self.sender_shape[0]
 
     def span(self, index: int) -> Span:
-        """Where the inner buffer `index` lies; 0 is the inner input, -1 the inner readout.
+        """Returns the place of an inner buffer; 0 is the inner input, -1 the inner readout.
 
         Raises:
             IndexError: there is no such inner buffer.
@@ -157,7 +157,7 @@ class NestedNetwork(AbstractLayer):
         return jnp.concatenate([state[i].reshape(batch, -1) for i in range(len(state))], axis=-1)
 
     def __call__(self, x: Array, rng: PRNGKeyArray | None = None) -> Array:
-        """What the node keeps of itself: its hidden rows, and a readout that has a state."""
+        """Returns what the node keeps of itself: hidden rows, and a readout that has a state."""
         check_buffer(_OWNER, "its buffer", x, self.sender_shape)
         last = self.inner.lmap.last
         kept = [
@@ -179,14 +179,14 @@ class NestedNetwork(AbstractLayer):
         return self.pack(_run(self.inner, state, self.steps, self.senders))
 
     def trained(self) -> dict[str, bool | Array]:
-        """What learns inside."""
+        """Returns the trained leaves inside."""
         learning = any(module.trained() for _, module in self.inner.lmap.edge_items())
         return {"inner": True} if learning else {}
 
     def increments(
         self, x: Array, y: Array, y_hat: Array, gate: Array | None = None
     ) -> dict[str, Any]:
-        """What the inner rules add at the inner state `x` for targets `y`, as an orchestrator."""
+        """Returns the inner increments at the state `x` for targets `y`, as an orchestrator."""
         return self._increments(x, y, gate, check=True)
 
     def unchecked_backward(
@@ -198,18 +198,18 @@ class NestedNetwork(AbstractLayer):
     def _increments(self, x: Array, y: Array, gate: Array | None, *, check: bool) -> dict[str, Any]:
         if not self.trained():
             return {}
-        state, targets = self._learned(x), self._learned(y)
+        state, targets = self._learn(x), self._learn(y)
         gradient = self.inner.backward(state, targets=targets, gate=gate, check=check)
         return {"inner": reversed_sign(gradient)}
 
-    def _learned(self, buffer: Array) -> SequentialState:
+    def _learn(self, buffer: Array) -> SequentialState:
         """The inner state as the rules see it, with signs for what is said."""
         state = self.unpack(buffer)
         return state.replace(-1, hard_sign(state[-1])) if self._readout_is_said else state
 
     @property
     def _readout_is_said(self) -> bool:
-        """Whether the readout is what an `OutputLayer` says, which is no state."""
+        """True if the readout is an `OutputLayer`'s, which is no state."""
         last = self.inner.lmap.last
         return isinstance(self.inner.lmap[last, last], OutputLayer)
 

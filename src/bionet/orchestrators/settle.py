@@ -28,7 +28,7 @@ _SENDERS: dict[str, Senders] = {"clamped": "all", "free": "forward"}
 
 @final
 class Settled(eqx.Module):
-    """What became of the dynamics.
+    """The result of the dynamics.
 
     Attributes:
         settled: whether no unit of the batch changed in the last step that was taken.

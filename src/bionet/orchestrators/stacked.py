@@ -97,7 +97,7 @@ class StackedOrchestrator(AbstractOrchestrator):
         if not rows:
             return lambda state, rng: (state, rng)
         slots = _slots(self.lmap, senders)
-        weights = _stacked_weights(self.lmap, slots)
+        weights = _stack_weights(self.lmap, slots)
         clamped = _from_clamped(self.lmap)
         batched = jax.vmap(functools.partial(product, operands=_operands(self.lmap)))
 
@@ -120,7 +120,7 @@ def _between_rows(lmap: LayerMap) -> dict[Edge, AbstractModule]:
 
 
 def _operands(lmap: LayerMap) -> Operands:
-    """How wide the numbers are that are multiplied: one product has one answer."""
+    """Returns the width of the numbers that are multiplied: one product has one answer."""
     kinds: dict[Edge, Operands] = {
         edge: getattr(module, "operands", "weights") for edge, module in _between_rows(lmap).items()
     }
@@ -155,7 +155,7 @@ def _slots(lmap: LayerMap, senders: Senders) -> dict[int, tuple[int, ...]]:
     }
 
 
-def _stacked_weights(
+def _stack_weights(
     lmap: LayerMap, slots: Mapping[int, tuple[int, ...]]
 ) -> Float[Array, "rows heard width"]:
     """The matrices of all rows in one array, padded to the widest row and the fullest slots."""
@@ -165,7 +165,7 @@ def _stacked_weights(
     # One array per block and a single stack: nested concatenations compile ten times as long.
     blocks = []
     for i, heard in slots.items():
-        blocks += [_padded(lmap[i, j].matrix, (width, width)) for j in heard]
+        blocks += [_pad(lmap[i, j].matrix, (width, width)) for j in heard]
         blocks += [empty] * (most - len(heard))
     return jnp.stack(blocks).reshape(len(slots), most * width, width)
 
@@ -178,12 +178,12 @@ def _heard(
     # An empty slot repeats the row's own buffer, above weights of zero: if that one holds
     # NaN, so does the row anyway.
     senders = [[rows.index(j) for j in (*slots[i], *[i] * most)[:most]] for i in rows]
-    buffers = jnp.stack([_padded(state[i], (state[i].shape[0], width)) for i in rows])
+    buffers = jnp.stack([_pad(state[i], (state[i].shape[0], width)) for i in rows])
     heard = buffers[np.asarray(senders)].transpose(0, 2, 1, 3)
     return heard.reshape(len(rows), heard.shape[1], most * width)
 
 
-def _padded(array: Array, shape: tuple[int, ...]) -> Array:
+def _pad(array: Array, shape: tuple[int, ...]) -> Array:
     widths = [(0, wanted - given) for wanted, given in zip(shape, array.shape, strict=True)]
     return array if array.shape == shape else jnp.pad(array, widths)
 

@@ -1,4 +1,4 @@
-"""Whether a layer map can be run: the one check that all orchestrators make when built."""
+"""The check that a layer map can be run, which all orchestrators make when they are built."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ def in_per_cent(axis: Any) -> None:
 
 
 def log_wanted(values: Sequence[float]) -> bool:
-    """Whether values are so far apart that their axis is logarithmic."""
+    """Returns whether values are so far apart that their axis is logarithmic."""
     return bool(values) and min(values) > 0 and max(values) / min(values) > FAR
 
 

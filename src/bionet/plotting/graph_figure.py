@@ -31,7 +31,7 @@ TIP = ((0.0, 0.0), (-0.55, 1.0), (0.55, 1.0))  # an arrow head that ends where i
 
 
 class _Place(NamedTuple):
-    """Where messages come into a row: on the rail at `rail`, and to the box at `edge`."""
+    """The place where messages come into a row: on the rail at `rail`, and to the box at `edge`."""
 
     rail: float
     edge: float
@@ -91,7 +91,7 @@ def draw_key(figure: Figure, ax: Axes, episode: Episode, span: Span) -> None:
     """Says what boxes and lines mean, as far as they are there."""
     box: dict[str, Any] = {"marker": "s", "linestyle": "none", "markersize": 7}
     runs = np.concatenate([row.runs[_touches(row.start, row.end, span)] for row in episode.rows])
-    read = np.concatenate([_shown(m, span)[1] for m in episode.messages] or [np.zeros(0, bool)])
+    read = np.concatenate([_show(m, span)[1] for m in episode.messages] or [np.zeros(0, bool)])
     compiled = episode.supervisor is not None
     entries = [
         (runs.any(), "a step", {**box, "color": GREY}),
@@ -147,7 +147,7 @@ def _draw_steps(scene: _Scene, row: Row, y: float) -> None:
 
 
 def _draw_messages(scene: _Scene, messages: Messages, y: float, place: _Place) -> None:
-    shown, read = _shown(messages, scene.span)
+    shown, read = _show(messages, scene.span)
     times = (messages.sent, messages.arrives, messages.seen)
     sent, arrives, seen = (part[shown] * scene.scale for part in times)
     ink, faint = (tint := colors(scene.episode)[messages.sender]), _pale(tint, 0.5)
@@ -233,7 +233,7 @@ def _number_row(scene: _Scene, row: Row, numbers: np.ndarray, y: float, points: 
 
 
 def _boxes(row: Row, span: Span) -> tuple[np.ndarray, np.ndarray]:
-    """Where boxes begin and how wide they are, in ticks; a step of no time is a thin one."""
+    """Returns where boxes begin and how wide they are, in ticks; no time is a thin one."""
     least = THINNEST * (span[1] - span[0])
     width = np.maximum(row.end - row.start, least)
     return row.start - np.where(row.end - row.start < least, least / 2, 0), width
@@ -243,8 +243,8 @@ def _touches(start: np.ndarray, end: np.ndarray, span: Span) -> np.ndarray:
     return (end >= span[0]) & (start <= span[1])
 
 
-def _shown(messages: Messages, span: Span) -> tuple[np.ndarray, np.ndarray]:
-    """Which messages are on their way or wait within the span, and which of these are read."""
+def _show(messages: Messages, span: Span) -> tuple[np.ndarray, np.ndarray]:
+    """Returns which messages are on their way or wait within the span, and which are read."""
     shown = _touches(messages.sent, np.maximum(messages.arrives, messages.seen), span)
     return shown, messages.read[shown]
 
@@ -263,6 +263,6 @@ def _pale(color: str, share: float = 0.2) -> str:
 
 
 def readable_on(color: str) -> str:
-    """What can be read on a colour."""
+    """Returns a colour that can be read on a colour."""
     red, green, blue = _rgb(color)
     return INK if 0.3 * red + 0.6 * green + 0.1 * blue > 0.52 else "white"

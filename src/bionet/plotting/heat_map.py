@@ -84,7 +84,7 @@ def _shade(
     cells: Cells, row: str, column: str,
     rows: Sequence[str], share: bool, lower: bool,
 ) -> float | None:  # fmt: skip
-    """How far up in its column a cell is, from 0 to 1; None where it is empty."""
+    """Returns how far up in its column a cell is, from 0 to 1; None where it is empty."""
     if (row, column) not in cells:
         return None
     values = [cells[each, column][1] for each in rows if (each, column) in cells]

@@ -334,7 +334,7 @@ def plain_ticks(axis: Any) -> None:
 
 
 def check_drawn(where: str, *given: Sequence[Any]) -> None:
-    """Whether there is anything in each of the sequences.
+    """Checks that each of the sequences has something in it.
 
     Raises:
         ValueError: one of them is empty.

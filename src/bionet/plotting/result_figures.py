@@ -1,4 +1,4 @@
-"""What arms have come to: each seed with mean and interval, and what was reached at what cost.
+"""Figures of arms: each seed with mean and interval, and the metric against the cost.
 
 Arms keep the colours and shapes that they have in the curves.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Reached(NamedTuple):
-    """What an arm has reached.
+    """The metric of an arm, by seed.
 
     Attributes:
         label: its name.
@@ -48,7 +48,7 @@ class Reached(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """What an arm has spent.
+    """The cost of an arm, by seed.
 
     Attributes:
         mean: over seeds.

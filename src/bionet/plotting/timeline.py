@@ -75,7 +75,7 @@ class Messages:
 @final
 @dataclass(frozen=True)
 class Episode:
-    """What is drawn.
+    """An episode as it is drawn.
 
     Args:
         number: which of the graph's episodes it is.
@@ -95,11 +95,11 @@ class Episode:
 
     @property
     def end(self) -> int:
-        """When the last step ends."""
+        """The end of the last step."""
         return max((int(row.end.max(initial=0)) for row in self.rows), default=0)
 
     def steps_in(self, span: Span) -> int:
-        """How many steps begin within a span or reach into it."""
+        """Counts the steps that begin within a span or reach into it."""
         return sum(int(((r.end >= span[0]) & (r.start <= span[1])).sum()) for r in self.rows)
 
 
@@ -123,21 +123,21 @@ def episode_of(
     """
     raw, compiled = _raw(graph), graph if isinstance(graph, Graph) else None
     one = raw[number]
-    boss = None if compiled is None else compiled.supervisor
+    supervisor = None if compiled is None else compiled.supervisor
     names = tuple(one.vertices)
-    shown = _in_flow(one, boss) if rows is None else _known(rows, names)
+    shown = _in_flow(one, supervisor) if rows is None else _check_rows(rows, names)
     found = {name: _row(one, name, number, compiled) for name in names}
     messages = [
         _messages(one, key, number, found, compiled)
         for key in one.edges
         if {key[0], one.senders[key]} <= set(shown)
     ]
-    starts = np.zeros(0, np.int64) if boss is None else found[boss].start
+    starts = np.zeros(0, np.int64) if supervisor is None else found[supervisor].start
     return Episode(
         number % raw.num_episodes,
         tuple(found[name] for name in shown),
         tuple(messages),
-        boss,
+        supervisor,
         starts,
         names,
     )
@@ -179,7 +179,7 @@ def _raw(graph: Any) -> ComputationGraph:
     )
 
 
-def _known(rows: Iterable[str], names: tuple[str, ...]) -> list[str]:
+def _check_rows(rows: Iterable[str], names: tuple[str, ...]) -> list[str]:
     shown = [rows] if isinstance(rows, str) else list(rows)
     for name in shown:
         if name not in names:
@@ -219,17 +219,17 @@ def _messages(
     return Messages(sender, receiver, rows[sender].end[edge.seq_out], edge.ts_recv, seen, read)
 
 
-def _in_flow(one: ComputationGraph, boss: str | None) -> list[str]:
+def _in_flow(one: ComputationGraph, supervisor: str | None) -> list[str]:
     """The nodes, each under those that it hears; a loop is opened behind the supervisor."""
     wires = nx.DiGraph()
     wires.add_nodes_from(sorted(one.vertices))
     wires.add_edges_from((sender, key[0]) for key, sender in one.senders.items())
     # Of a raw graph, the slowest node stands in: the first of those with the fewest steps.
-    boss = boss or min(one.vertices, key=lambda name: len(one.vertices[name].seq))
+    supervisor = supervisor or min(one.vertices, key=lambda name: len(one.vertices[name].seq))
     order: list[str] = []
     for loop in _parts(wires):
         inner = nx.DiGraph(wires.subgraph(sorted(loop)))
-        inner.remove_edges_from(list(inner.out_edges(boss)) if boss in inner else [])
+        inner.remove_edges_from(list(inner.out_edges(supervisor)) if supervisor in inner else [])
         for part in _parts(inner):
             order += nx.dfs_preorder_nodes(inner.subgraph(sorted(part)), min(part))
     return order

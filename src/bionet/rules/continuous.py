@@ -86,7 +86,7 @@ def continuous_correction(
     gain: Float[Array, "..."] | float = 1.0,
     gate: Float[Array, " n"] | None = None,
 ) -> Float[Array, "n *units"]:
-    """How far each unit's score is to move: its error times the slope of its tanh.
+    """Returns how far each unit's score is to move: its error times the slope of its tanh.
 
     This is the post-synaptic half of the rule, and it is zero within the tolerance.
 

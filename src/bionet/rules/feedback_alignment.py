@@ -46,7 +46,7 @@ def sent_back(
 
 
 def error_increment(x: Float[Array, "n d"], error: Float[Array, "n k"]) -> Float[Array, "k d"]:
-    """What a layer adds to its weights `W` (k, d): minus its errors times what came in.
+    """Returns the increment of the weights `W` (k, d): minus the errors times what came in.
 
     Args:
         x: the activity of the layer below.

@@ -138,7 +138,7 @@ def check_dense(rule: str, x: Array, y: Array, y_hat: Array) -> None:
 
 
 def batch_divisor(n: int, fan_in: int, reduction: str) -> float:
-    """What the sum over a batch of `n` is divided by, for units with `fan_in` connections.
+    """Returns the divisor of a sum over a batch of `n`, for units with `fan_in` connections.
 
     Raises:
         ValueError: `reduction` is neither "sqrt" nor "mean".

@@ -23,7 +23,7 @@ from bionet.rules.targets import as_signs, class_chances, refuse_zero_one
 def softmax_error(
     y: Float[Array, "n k"], y_hat: Float[Array, "n k"], inverse_temperature: ArrayLike = 1.0
 ) -> Float[Array, "n k"]:
-    """What each class lacks: `(y + 1) / 2 - softmax(inverse_temperature * y_hat)`.
+    """Returns what each class lacks: `(y + 1) / 2 - softmax(inverse_temperature * y_hat)`.
 
     Args:
         y: labels in {-1, +1}, one +1 per row, or class numbers. The error of such a row sums to

@@ -1,4 +1,4 @@
-"""What every state offers, so that orchestrators need to know no more of it.
+"""The interface of states: all that orchestrators need to know of them.
 
 A state is a row of buffers, batch first. Buffer 0 is the input, buffer -1 the
 output. It is immutable: `replace` and `init` return a new one.

@@ -114,7 +114,7 @@ class SequentialState(AbstractState):
         if value.shape[1:] != self.sizes[position] or value.ndim == 0:
             raise ValueError(
                 f"state.replace: buffer {position} needs shape "
-                f"{_batched(self.sizes[position])}, got {value.shape}."
+                f"{_batch(self.sizes[position])}, got {value.shape}."
             )
         return self._with(
             tuple(own_array(value) if i == position else old for i, old in enumerate(self.buffers))
@@ -142,7 +142,7 @@ class SequentialState(AbstractState):
         if array.ndim == 0 or array.shape[1:] != self.sizes[index]:
             raise ValueError(
                 f"state.init: {name} goes into buffer {index} and needs shape "
-                f"{_batched(self.sizes[index])}, got {array.shape}."
+                f"{_batch(self.sizes[index])}, got {array.shape}."
             )
         if array.shape[0] == 0:
             raise ValueError(f"state.init: {name} is a batch of size 0; give one sample or more.")
@@ -171,5 +171,5 @@ def _as_shape(index: int, size: int | Sequence[int]) -> tuple[int, ...]:
     return shape
 
 
-def _batched(shape: tuple[int, ...]) -> str:
+def _batch(shape: tuple[int, ...]) -> str:
     return f"(batch, {', '.join(str(n) for n in shape)})"

@@ -1,4 +1,4 @@
-"""Where batches come from, in a form that one compiled epoch can draw from.
+"""Sources of batches, in a form that one compiled epoch can draw from.
 
 A batch source makes a `plan` for an epoch out of a key (an order of the samples, for
 example) and then any `batch` of it by its index. Both are traced, so `fit` scans over
@@ -29,7 +29,7 @@ class AbstractBatches(eqx.Module):
 
     @abc.abstractmethod
     def plan(self, key: PRNGKeyArray) -> PyTree:
-        """What an epoch needs to know before its first batch."""
+        """Returns what an epoch needs to know before its first batch."""
 
     @abc.abstractmethod
     def batch(self, plan: PyTree, index: Int[Array, ""]) -> Batch:

@@ -56,7 +56,7 @@ class Checkpoints:
         Raises:
             CheckpointError: the directory holds something, but no checkpoint of bionet's.
         """
-        return max(self._found()[0], default=None)
+        return max(self._find_epochs()[0], default=None)
 
     def cut_off(self) -> list[int]:
         """The epochs whose save was cut off before its end, in order; the next save removes them.
@@ -64,7 +64,7 @@ class Checkpoints:
         Raises:
             CheckpointError: the directory holds something, but no checkpoint of bionet's.
         """
-        return sorted(self._found()[1])
+        return sorted(self._find_epochs()[1])
 
     def notes(self) -> Any:
         """The notes of the newest whole checkpoint; None where there is none.
@@ -100,7 +100,7 @@ class Checkpoints:
             "epoch": epoch,
             "key": _key_numbers(key),
             "generator": generator(key),
-            "leaves": _described(train_state),
+            "leaves": _describe(train_state),
             "notes": notes,
         }
         # Orbax would remove the older ones before there is a seal on this one.
@@ -113,7 +113,7 @@ class Checkpoints:
                 ),
             )
         write_json(self.directory / str(epoch) / SEAL, self._hashes(epoch))
-        for old in sorted(self._found()[0])[:-KEPT]:
+        for old in sorted(self._find_epochs()[0])[:-KEPT]:
             _remove(self.directory / str(old))
 
     def restore(self, template: TrainState, key: PRNGKeyArray) -> tuple[TrainState, Any]:
@@ -128,9 +128,9 @@ class Checkpoints:
         about = self._about(epoch)
         self._check_fit(about, template, key)
         numbered = self._read(epoch, _leaves(template))
-        return _filled(template, numbered), about["notes"]
+        return _fill(template, numbered), about["notes"]
 
-    def _found(self) -> tuple[set[int], set[int]]:
+    def _find_epochs(self) -> tuple[set[int], set[int]]:
         """The epochs with a whole checkpoint, and those with one that lacks its seal."""
         if not self.directory.exists():
             return set(), set()
@@ -153,7 +153,7 @@ class Checkpoints:
 
     def _remove_remains(self) -> None:
         """Removes what saves that were cut off have left, so that their epochs can be saved."""
-        for epoch in self._found()[1]:
+        for epoch in self._find_epochs()[1]:
             _remove(self.directory / str(epoch))
         for path in self.directory.glob(f"*{TEMPORARY}*"):
             shutil.rmtree(path, ignore_errors=True)
@@ -214,16 +214,16 @@ class Checkpoints:
             )
 
     def _check_fit(self, about: Any, template: TrainState, key: PRNGKeyArray) -> None:
-        for saved, here in zip(about["leaves"], _described(template), strict=False):
+        for saved, here in zip(about["leaves"], _describe(template), strict=False):
             if saved != here:
                 raise CheckpointError(
                     f"The checkpoint in {self.directory} belongs to another model or method: it "
                     f"holds {saved}, where this run has {here}."
                 )
-        if len(about["leaves"]) != len(_described(template)):
+        if len(about["leaves"]) != len(_describe(template)):
             raise CheckpointError(
                 f"The checkpoint in {self.directory} belongs to another model or method: it holds "
-                f"{len(about['leaves'])} arrays, where this run has {len(_described(template))}."
+                f"{len(about['leaves'])} arrays, where this run has {len(_describe(template))}."
             )
         if about["key"] != _key_numbers(key):
             raise CheckpointError(
@@ -259,12 +259,12 @@ def _number(position: int) -> str:
     return f"leaf{position:04d}"
 
 
-def _described(train_state: PyTree) -> list[str]:
+def _describe(train_state: PyTree) -> list[str]:
     with_paths = jax.tree_util.tree_leaves_with_path(eqx.filter(train_state, eqx.is_array))
     return [f"{leaf_name(path)} {leaf.dtype}{list(leaf.shape)}" for path, leaf in with_paths]
 
 
-def _filled(template: PyTree, numbered: dict[str, Array]) -> PyTree:
+def _fill(template: PyTree, numbered: dict[str, Array]) -> PyTree:
     arrays, static = eqx.partition(template, eqx.is_array)
     old, structure = jax.tree.flatten(arrays)
     saved = [numbered.get(_number(n)) for n in range(len(old))]

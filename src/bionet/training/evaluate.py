@@ -1,4 +1,4 @@
-"""How good a model is on a split: one compiled call, in chunks that fit into memory."""
+"""The evaluation of a model on a split: one compiled call, in chunks that fit into memory."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ from bionet.training.run.stopping import ends_the_run, out_of_patience, tell_of_
 @final
 @dataclass(frozen=True)
 class Event:
-    """What a callback is told after an epoch.
+    """The news of an epoch, for callbacks.
 
     Attributes:
         epoch: counted from 1.
@@ -59,7 +59,7 @@ Callback = Callable[[Event], Any]
 @final
 @dataclass(frozen=True)
 class FitResult:
-    """What `fit` returns.
+    """The result of `fit`.
 
     Attributes:
         model: as the method hands it over after the last epoch; never the best one.
@@ -246,14 +246,14 @@ def _train_epoch(
     if 0 < row.get("evaluations", 0) <= row.get("failed", 0):
         raise nothing_evaluated(epoch, _remaining(kept))
     if not finite_leaves(after.model).all():
-        raise _diagnosed(problem, method, on_device(copied, after), epoch_key, kept)
+        raise _diagnose(problem, method, on_device(copied, after), epoch_key, kept)
     if problem.validation is not None:
         model = method.finish(after)
         row |= evaluate(problem, model, problem.validation, _key(key, "validation", epoch))
     return after, row | {"seconds": time.perf_counter() - began}
 
 
-def _diagnosed(
+def _diagnose(
     problem: Problem,
     method: AbstractMethod,
     before: TrainState,
@@ -268,7 +268,7 @@ def _diagnosed(
 
 
 def _remaining(kept: RunCheckpoints | None) -> str:
-    """What the user still has of a run that has failed, as a sentence."""
+    """Says what the user still has of a run that has failed, as a sentence."""
     if kept is None:
         return "No checkpoint was kept; pass checkpoint=DIR to have one."
     latest = kept.checkpoints.latest()

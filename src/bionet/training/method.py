@@ -28,7 +28,7 @@ Family = Literal["control", "local", "zeroth-order", "first-order", "transfer", 
 @final
 @dataclass(frozen=True)
 class MethodSpec:
-    """What a method is and what it asks of a model.
+    """A method's word, family, needs and sources.
 
     Attributes:
         name: the word that switches it on, in kebab case.
@@ -108,6 +108,6 @@ class AbstractMethod(eqx.Module):
 def unmet(spec: MethodSpec, need: str, model: Any) -> ValueError:
     """The error for a model that lacks what a method needs."""
     return ValueError(
-        f"The method {spec.name!r} needs {need}, but a model of type "
-        f"{type(model).__name__} came. Take a model that has it, or another method."
+        f"The method {spec.name!r} needs {need}, got a model of type "
+        f"{type(model).__name__}. Take a model that has it, or another method."
     )

@@ -1,4 +1,4 @@
-"""What a model is judged by, as one function: how it answers, and how answers are judged.
+"""The objective as one function: how a model answers, and how answers are judged.
 
 Methods that look at the loss (evolution, gradients, hybrids) hold one of these. The local
 methods hold none: what they use is at the synapse. A whole batch has one key, so whoever

@@ -35,7 +35,7 @@ class Plugin:
 
     @property
     def sha256(self) -> str:
-        """What its text is told by."""
+        """The sha256 of its text."""
         return text_hash(self.text)
 
 

@@ -1,4 +1,4 @@
-"""What a method is given: a model, how it answers, how answers are judged, and the data.
+"""A problem: a model, how it answers, how answers are judged, and the data.
 
 A problem knows no method and a method knows no problem, so any of the one can meet
 any of the other on the same model, the same split and the same seeds.

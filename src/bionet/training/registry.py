@@ -60,7 +60,7 @@ class MethodRegistry(Mapping[str, type[Any]]):
 
     @property
     def failures(self) -> Mapping[str, str]:
-        """What went wrong, by the name of the entry point that could not be read."""
+        """The errors of entry points that could not be read, by name."""
         self._read_entry_points()
         return dict(self._failures)
 

@@ -1,4 +1,4 @@
-"""What a method is made from: a workload, as far as methods ask.
+"""The workload as far as methods ask: what a method is made from.
 
 `bionet.workloads` has them. Methods need only what this protocol names, so that training imports
 nothing above it.
@@ -24,7 +24,7 @@ class WorkloadLike(Protocol):
 
     @property
     def control(self) -> Any:
-        """How it is measured with its hidden layers frozen; None where nothing is hidden."""
+        """The way it is measured with its hidden layers frozen; None where nothing is hidden."""
         ...
 
     def build(self, config: Any, key: PRNGKeyArray, /) -> PyTree:
@@ -32,7 +32,7 @@ class WorkloadLike(Protocol):
         ...
 
     def objective(self, config: Any, /) -> Objective:
-        """How the network answers, and the loss of an answer."""
+        """Returns the way the network answers, with the loss of an answer."""
         ...
 
     def state(self, config: Any, /) -> SequentialState | None:

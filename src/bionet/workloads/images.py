@@ -1,4 +1,4 @@
-"""What the workloads on images share: the pixels, a batch without files, rules of one line.
+"""The shared parts of workloads on images: the pixels, a batch without files, rules of one line.
 
 Handwritten digits, the small set of scikit-learn by default (8 x 8 pixels, no file needed), MNIST
 and Fashion-MNIST from files. Pixels are shifted and stretched; training images are held out for

@@ -78,7 +78,7 @@ def _readout(activation: str) -> LinearReadout:
 
 
 def readout(config: Config) -> LinearReadout:
-    """Where the readout is: it hears the last hidden layer."""
+    """Returns the place of the readout: it hears the last hidden layer."""
     return _readout(config.activation)
 
 

@@ -128,7 +128,7 @@ def build(config: Config, key: PRNGKeyArray) -> SequentialOrchestrator:
 
 
 def loss(config: Config) -> Score:
-    """What an answer is judged by."""
+    """Returns the loss of an answer."""
     return ReadoutHinge(config.threshold_out) if config.loss == "hinge" else readout_cross_entropy
 
 

@@ -1,4 +1,4 @@
-"""What the workloads on motifs of spikes share: the network, and spikes without a data set.
+"""The shared parts of workloads on motifs of spikes: the network, and spikes without a data set.
 
 A recurrent network of leaky integrate-and-fire units, written in dm-haiku, reads spikes step by
 step. A linear readout hears the low-passed spikes of its units, averaged over time. The derivative
@@ -77,7 +77,7 @@ def scores(units: Units, x: Float[Array, "n time channels"]) -> Float[Array, "n 
 
 
 @functools.lru_cache(maxsize=32)
-def _transformed(units: Units) -> Any:
+def _transform(units: Units) -> Any:
     import haiku as hk
 
     return hk.transform(functools.partial(scores, units))
@@ -86,12 +86,12 @@ def _transformed(units: Units) -> Any:
 def build(units: Units, key: PRNGKeyArray) -> HaikuModel:
     """The untrained network."""
     x = jnp.zeros((1, units.steps, units.channels))
-    return from_haiku(_transformed(units), key, x)
+    return from_haiku(_transform(units), key, x)
 
 
 @functools.lru_cache(maxsize=32)  # the same functions, so that they compile once
 def readout(units: Units, *, without_recurrence: bool) -> LinearReadout:
-    """Where the readout is: it hears the averaged, low-passed spikes.
+    """Returns the place of the readout: it hears the averaged, low-passed spikes.
 
     Args:
         units: of the network.

@@ -164,18 +164,18 @@ def _features(
     return model.rates(x)
 
 
-def _solved(model: Listener, W: Float[Array, "d k"], b: Float[Array, " k"]) -> Listener:
+def _solve(model: Listener, W: Float[Array, "d k"], b: Float[Array, " k"]) -> Listener:
     return eqx.tree_at(lambda m: (m.readout.W, m.readout.bias), model, (W, b))
 
 
-def _silenced(model: Listener) -> Listener:
+def _silence(model: Listener) -> Listener:
     """The model whose units do not hear each other."""
     if not isinstance(model.hidden, RecurrentSpiking):
         return model
     return eqx.tree_at(lambda m: m.hidden.J, model, jnp.zeros_like(model.hidden.J))
 
 
-READOUT = LinearReadout(_features, _solved, lambda model: model.readout.W.shape, _silenced)
+READOUT = LinearReadout(_features, _solve, lambda model: model.readout.W.shape, _silence)
 OBJECTIVE = Objective(predict, readout_cross_entropy)
 
 WORKLOAD = Workload(

@@ -80,7 +80,7 @@ def baselines(config: Config, parts: Parts) -> dict[str, float]:
     answers = {
         "cue as it is": cues,
         "Hebb's rule": _recall(hebbian, cues, config.steps),
-        "couplings solved by ridge": _recall(_solved(config, parts), cues, config.steps),
+        "couplings solved by ridge": _recall(_solve(config, parts), cues, config.steps),
         "nearest stored pattern (optimum)": stored[np.argmax(cues @ stored.T, axis=1)],
     }
     return {name: _share(answer, wanted) for name, answer in answers.items()}
@@ -97,7 +97,7 @@ def _share(answer: np.ndarray, wanted: np.ndarray) -> float:
     return float(recalled(jnp.asarray(answer), jnp.asarray(wanted)))
 
 
-def _solved(config: Config, parts: Parts) -> np.ndarray:
+def _solve(config: Config, parts: Parts) -> np.ndarray:
     """Each unit regressed on all the others, at once; the penalty is chosen on validation cues."""
     stored = parts.train.y.astype(np.float64)
 

@@ -1,4 +1,4 @@
-"""What the workloads on text share: windows of characters, counts, and the loss of a guess.
+"""The shared parts of workloads on text: windows of characters, counts, and the loss of a guess.
 
 The texts are a drawn grammar of nested brackets with fillers between, where the bracket to be
 closed is out of sight of trigrams (the default), and `tinyshakespeare`, a megabyte of plays, from a

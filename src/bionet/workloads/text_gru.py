@@ -79,12 +79,12 @@ class Reader(eqx.Module):
         return jnp.swapaxes(self.readout(self.units(ids))[0], 0, 1)
 
 
-def _solved(model: Reader, W: Float[Array, "d k"], b: Float[Array, " k"]) -> Reader:
+def _solve(model: Reader, W: Float[Array, "d k"], b: Float[Array, " k"]) -> Reader:
     return eqx.tree_at(lambda m: (m.readout.W, m.readout.bias), model, (W, b))
 
 
 # Without its memory the frozen network would see one character, as the bigram does.
-READOUT = LinearReadout(text.features, _solved, lambda model: model.readout.W.shape)
+READOUT = LinearReadout(text.features, _solve, lambda model: model.readout.W.shape)
 
 WORKLOAD = Workload(
     id="text-gru",

@@ -89,7 +89,7 @@ class Reader(eqx.Module):
         self.readout = eqx.nn.Linear(config.units, characters, key=last)
 
     def units(self, ids: Int[Array, "n time"]) -> Float[Array, "time n units"]:
-        """What the readout listens to, at each place of a window."""
+        """Returns the features of the readout, at each place of a window."""
         xs = self.embedding[ids.T]
         for block in self.blocks:
             xs = block(xs)
@@ -107,12 +107,12 @@ def per_character(
     return jax.vmap(jax.vmap(layer))(xs)
 
 
-def _solved(model: Reader, W: Float[Array, "d k"], b: Float[Array, " k"]) -> Reader:
+def _solve(model: Reader, W: Float[Array, "d k"], b: Float[Array, " k"]) -> Reader:
     return eqx.tree_at(lambda m: (m.readout.weight, m.readout.bias), model, (W.T, b))
 
 
 # Without its memory the frozen network would see one character, as the bigram does.
-READOUT = LinearReadout(text.features, _solved, lambda model: model.readout.weight.shape[::-1])
+READOUT = LinearReadout(text.features, _solve, lambda model: model.readout.weight.shape[::-1])
 
 WORKLOAD = Workload(
     id="text-s5",

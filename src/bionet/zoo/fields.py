@@ -35,14 +35,14 @@ _KEPT: Final[dict[str, dict[str, str]]] = json.loads(
 @final
 @dataclass(frozen=True)
 class Budget:
-    """How long a recipe trains."""
+    """The training budget of a recipe."""
 
     batch_size: int = 32  # examples per step
     epochs: int = 10  # passes over the training examples
 
 
 class Place(NamedTuple):
-    """Where a number of a recipe lives, and under which name."""
+    """The place of a recipe's number, and its name there."""
 
     part: str
     name: str

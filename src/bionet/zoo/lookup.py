@@ -85,7 +85,7 @@ def register(spec: RecipeSpec) -> RecipeSpec:
 def matrix(
     rows: str = "method", columns: str = "application"
 ) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Which recipes exist for each pair of tags.
+    """Returns the recipes of each pair of tags.
 
     Args:
         rows: the tag of the outer keys, one of `AXES`.
@@ -106,7 +106,7 @@ def matrix(
         if axis not in AXES:
             raise ValueError(unknown("axis", axis, AXES))
     if rows == columns:
-        raise ValueError(f"A matrix needs two different axes; {rows!r} came twice.")
+        raise ValueError(f"A matrix needs two different axes, got {rows!r} twice.")
     specs = list(REGISTRY.values())
     table: dict[str, dict[str, tuple[str, ...]]] = {
         row: dict.fromkeys(sorted({getattr(spec, columns) for spec in specs}), ())

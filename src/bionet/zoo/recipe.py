@@ -138,7 +138,7 @@ class Recipe(Generic[C]):
 
     @property
     def control(self) -> Control | None:
-        """How it is measured with its hidden layers frozen; None where no layer is hidden."""
+        """The way it is measured with its hidden layers frozen; None where no layer is hidden."""
         return self.workload.control
 
     @property
@@ -320,7 +320,7 @@ class Recipe(Generic[C]):
 
     @property
     def objective(self) -> Objective:
-        """How the network answers, and the loss of an answer."""
+        """The way the network answers, with the loss of an answer."""
         return self.workload.objective(self.network_config)
 
     def build_method(self) -> AbstractMethod:

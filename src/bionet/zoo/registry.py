@@ -45,7 +45,7 @@ class Registry(Mapping[str, RecipeSpec]):
 
     @property
     def failures(self) -> Mapping[str, str]:
-        """What went wrong, by the name of the plug-in that could not be read."""
+        """The errors of plug-ins that could not be read, by name."""
         self._read_plugins()
         return dict(self._failures)
 
@@ -102,7 +102,7 @@ class Registry(Mapping[str, RecipeSpec]):
 
     def _add(self, spec: RecipeSpec) -> RecipeSpec:
         if not isinstance(spec, RecipeSpec):
-            raise TypeError(f"Only a RecipeSpec can be registered; a {type(spec).__name__} came.")
+            raise TypeError(f"Only a RecipeSpec can be registered, got a {type(spec).__name__}.")
         if spec.id in self._specs:
             raise ValueError(
                 f"A recipe named {spec.id!r} is already registered, at "

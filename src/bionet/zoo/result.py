@@ -1,4 +1,4 @@
-"""What a run of a recipe comes back with: a curve, the numbers, and what to hold them against.
+"""The result of a recipe: a curve, the numbers, and what to hold them against.
 
 A `Result` is the learning curve itself, a sequence of held-out losses, one per epoch,
 lower is better. Beside it stand the metrics on the test split after the last epoch, never
@@ -119,7 +119,7 @@ class Result(Sequence[float]):
             table.add_column(name, justify="left" if name == columns[0] else "right")
         beside = [] if self.control is None else [_percent(self._control_held_out())]
         last = [] if chance is None else [_percent(chance)]
-        for row in _thinned(self.history):
+        for row in _thin(self.history):
             name = f"validation, epoch {row['epoch']:.0f}"
             scores = [f"{row['loss']:.4f}", _percent(row[self.metric])]
             table.add_row(name, *scores, *beside, *last)
@@ -162,11 +162,11 @@ class Result(Sequence[float]):
         }
 
     def __rich__(self) -> Table:
-        """What rich prints for a result: its table."""
+        """Returns the table of the result, for rich."""
         return self.table()
 
     def _repr_html_(self) -> str:
-        """What a notebook shows for a result: its table, as text that keeps its columns."""
+        """Returns the table of the result as text that keeps its columns, for notebooks."""
         import io
 
         from rich.console import Console
@@ -200,7 +200,7 @@ def _percent(value: float) -> str:
     return f"{value:.1%}"
 
 
-def _thinned(history: Sequence[Mapping[str, float]]) -> list[Mapping[str, float]]:
+def _thin(history: Sequence[Mapping[str, float]]) -> list[Mapping[str, float]]:
     """At most `ROWS` rows, evenly spaced, the last one always among them."""
     every = -(-len(history) // ROWS)
     return [

@@ -56,7 +56,7 @@ class Runnable(Protocol):
 
     @property
     def control(self) -> Control | None:
-        """How its hidden layers are frozen."""
+        """The way its hidden layers are frozen."""
         ...
 
     @property
@@ -116,7 +116,7 @@ def run(
             f"Recipe {recipe.id!r} needs a validation split, which its control is tuned on and "
             "its curve is drawn from. Hold some of the training data out."
         )
-    planned = recipe.replace(epochs=_planned(checkpoint, resume, epochs))
+    planned = recipe.replace(epochs=_read_plan(checkpoint, resume, epochs))
     problem, key = planned.problem(seed, splits), split_seed(seed)[1]
     fitted = fit(
         problem,
@@ -165,33 +165,35 @@ def _result(
     )
 
 
-def _planned(checkpoint: str | Path | None, resume: bool, epochs: int) -> int:
+def _read_plan(checkpoint: str | Path | None, resume: bool, epochs: int) -> int:
     """The epochs that a run was planned for when it began; `epochs` where it begins now."""
     notes = Checkpoints(checkpoint).notes() if resume and checkpoint is not None else None
     return notes.get("planned", epochs) if isinstance(notes, dict) else epochs
 
 
 def _on_the_plan(planned: Runnable, recipe: Runnable, done: int) -> list[str]:
-    """What is said of a run of another length than its schedule was planned for."""
+    """Returns the notes on a run of another length than its schedule was planned for."""
     plan, epochs = planned.config.epochs, recipe.config.epochs
-    if not (done > plan or done == epochs < plan) or _schedule(planned) == _schedule(recipe):
+    if not (done > plan or done == epochs < plan) or _describe_method(planned) == _describe_method(
+        recipe
+    ):
         return []
     later = f"epochs {plan + 1} to {done}" if done > plan + 1 else f"epoch {done}"
     how = f"{later} ran at its last value"
     if epochs < plan:
         how = f"the run ended after {done}, before the schedule did"
     return [
-        f"The schedule of learning rates was planned for {_counted(plan)}: {how}. A run that is "
-        f"planned for {_counted(epochs)} from its beginning may come out otherwise."
+        f"The schedule of learning rates was planned for {_format_epochs(plan)}: {how}. A run that "
+        f"is planned for {_format_epochs(epochs)} from its beginning may come out otherwise."
     ]
 
 
-def _counted(epochs: int) -> str:
+def _format_epochs(epochs: int) -> str:
     return "1 epoch" if epochs == 1 else f"{epochs} epochs"
 
 
-def _schedule(recipe: Runnable) -> dict[str, str]:
-    """What a method is made of, but for the number of epochs itself."""
+def _describe_method(recipe: Runnable) -> dict[str, str]:
+    """Returns the contents of a method, but for the number of epochs itself."""
     lines = contents(recipe.build_method())
     return {name: lines[name] for name in lines if name.rpartition(".")[2] != "epochs"}
 

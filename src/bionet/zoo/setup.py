@@ -1,4 +1,4 @@
-"""What a run is made of, as plain data, for the command, for resume and for studies alike.
+"""The setup of a run as plain data, for the command, for resume and for studies alike.
 
 A `Setup` names a recipe, its data set, the numbers that were changed, and the method with its
 options if that is not the recipe's own. It goes to JSON and back, and its hash names a run. The

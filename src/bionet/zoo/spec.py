@@ -1,4 +1,4 @@
-"""What the zoo knows about a recipe before it imports it.
+"""The spec of a recipe: all that the zoo knows before it imports it.
 
 A `RecipeSpec` is frozen data: an id, four tags (application, method, architecture,
 family), one sentence, the place of the code as "module:attribute", the papers, the
@@ -62,7 +62,7 @@ class Band:
             _need_ends(f"The band of {self.metric!r} for one run", self.run_low, self.run_high)
         if self.seeds < 1:
             raise ValueError(
-                f"The band of {self.metric!r} needs at least one seed; {self.seeds} came."
+                f"The band of {self.metric!r} needs at least one seed, got {self.seeds}."
             )
 
 
@@ -87,14 +87,14 @@ class Margin:
     def __post_init__(self) -> None:
         if not self.over or not math.isfinite(self.least):
             raise ValueError(
-                f"A margin needs the name of what it is over and a finite number; {self.over!r} "
-                f"and {self.least} came."
+                f"A margin needs the name of what it is over and a finite number, got "
+                f"{self.over!r} and {self.least}."
             )
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a recipe was measured to cost.
+    """The measured cost of a recipe.
 
     Args:
         demo_seconds: seconds of `demo()`, warm.
@@ -116,7 +116,7 @@ class Cost:
         for name in ("demo_seconds", "cold_seconds", "peak_memory_mib"):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"Cost {name} needs a finite number >= 0; {value} came.")
+                raise ValueError(f"Cost {name} needs a finite number >= 0, got {value}.")
 
 
 @dataclass(frozen=True)
@@ -180,14 +180,14 @@ class RecipeSpec:
             near = closest(self.family, FAMILIES, count=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise ValueError(
-                f"{where} needs a family out of {', '.join(FAMILIES)}; {self.family!r} came.{hint}"
+                f"{where} needs a family out of {', '.join(FAMILIES)}, got {self.family!r}.{hint}"
             )
         if not self.summary.strip() or "\n" in self.summary:
-            raise ValueError(f"{where} needs a summary of one line; {self.summary!r} came.")
+            raise ValueError(f"{where} needs a summary of one line, got {self.summary!r}.")
         if not _ENTRY_POINT.fullmatch(self.entry_point):
             raise ValueError(
-                f"{where} needs an entry point of the form 'module:attribute'; "
-                f"{self.entry_point!r} came."
+                f"{where} needs an entry point of the form 'module:attribute', got "
+                f"{self.entry_point!r}."
             )
         _need_strings(where, "datasets", self.datasets)
         object.__setattr__(self, "references", _look_up(where, self.references))
@@ -249,14 +249,14 @@ def _look_up(where: str, given: object) -> object:
 
 def _need_ends(where: str, low: float | None, high: float | None) -> None:
     if low is None or high is None or not -math.inf < low <= high < math.inf:
-        raise ValueError(f"{where} needs two finite ends with low <= high; {low} and {high} came.")
+        raise ValueError(f"{where} needs two finite ends with low <= high, got {low} and {high}.")
 
 
 def _need_kebab(where: str, name: str, value: str) -> None:
     if not isinstance(value, str) or not _KEBAB.fullmatch(value):
         raise ValueError(
             f"{where} needs its {name} in kebab case (small letters and digits, "
-            f"joined by hyphens, as in 'prototypes-local'); {value!r} came."
+            f"joined by hyphens, as in 'prototypes-local'), got {value!r}."
         )
 
 
@@ -266,4 +266,4 @@ def _need_strings(where: str, name: str, value: object) -> None:
 
 def _need_tuple(where: str, name: str, value: object, kind: type) -> None:
     if not isinstance(value, tuple) or not all(isinstance(item, kind) for item in value):
-        raise TypeError(f"{where} needs its {name} as a tuple of {kind.__name__}; {value!r} came.")
+        raise TypeError(f"{where} needs its {name} as a tuple of {kind.__name__}, got {value!r}.")

@@ -51,15 +51,15 @@ def test_each_command_has_help(command, name):
         ),
         (
             ["run", "a", "--seed", "1.5"],
-            "Option --seed needs a whole number from 0 to 4294967295; '1.5' came.",
+            "Option --seed needs a whole number from 0 to 4294967295, got '1.5'.",
         ),
         (
             ["run", "a", "--epochs", "0"],
-            "Option --epochs needs a whole number of 1 or more; '0' came.",
+            "Option --epochs needs a whole number of 1 or more, got '0'.",
         ),
         (
             ["demo", "a", "--steps", "-3"],
-            "Option --steps needs a whole number of 1 or more; '-3' came.",
+            "Option --steps needs a whole number of 1 or more, got '-3'.",
         ),
         (
             ["demo", "a", "--plot", "a.png", "--no-plot"],

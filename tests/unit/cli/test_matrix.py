@@ -47,7 +47,7 @@ def test_a_narrow_window_shows_every_id_whole(capsys, monkeypatch):
     ("words", "told"),
     [
         (["--rows", "methods"], "No axis is named 'methods'. Did you mean 'method'"),
-        (["--columns", "method"], "A matrix needs two different axes; 'method' came twice."),
+        (["--columns", "method"], "A matrix needs two different axes, got 'method' twice."),
     ],
 )
 def test_a_tag_that_is_none_is_told_the_nearest(capsys, words, told):

@@ -27,7 +27,7 @@ PAIRS = {
         ),
         (
             ["--method", "random-search", "--option", "population=many"],
-            "Field 'population' of method 'random-search' needs a value of type int; 'many' came.",
+            "Field 'population' of method 'random-search' needs a value of type int, got 'many'.",
         ),
         (["--method", "dfa"], "The method 'dfa' needs an eqx.nn.MLP"),
     ],

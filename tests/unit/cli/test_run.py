@@ -85,16 +85,16 @@ def test_an_unknown_data_set_is_refused_before_anything_is_written(refused, fake
     ("setting", "told"),
     [
         ("hiden=3", "In recipe 'fake-local': No field is named 'hiden'. Did you mean 'hidden'?"),
-        ("hidden", "Option --set needs field=value; 'hidden' came."),
+        ("hidden", "Option --set needs field=value, got 'hidden'."),
         (
             "hidden=many",
-            "Field 'hidden' of recipe 'fake-local' needs a value of type int; 'many' came.",
+            "Field 'hidden' of recipe 'fake-local' needs a value of type int, got 'many'.",
         ),
         (
             "limit=some",
-            "Field 'limit' of recipe 'fake-local' needs a value of type int | None; 'some' came.",
+            "Field 'limit' of recipe 'fake-local' needs a value of type int | None, got 'some'.",
         ),
-        ("hidden=0", "Field 'hidden' needs at least one unit; 0 came."),
+        ("hidden=0", "Field 'hidden' needs at least one unit, got 0."),
     ],
 )
 def test_settings_that_do_not_fit(refused, fake_zoo, setting, told):

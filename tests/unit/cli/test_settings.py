@@ -72,7 +72,7 @@ def test_values_are_read_as_the_type_of_the_field(word, value):
 )
 def test_values_that_do_not_fit_are_refused(word, kind, capsys):
     name, _, text = word.partition("=")
-    told = f"Field {name!r} of recipe 'r' needs a value of type {kind}; {text!r} came."
+    told = f"Field {name!r} of recipe 'r' needs a value of type {kind}, got {text!r}."
     with pytest.raises(UsageError) as caught:
         read_settings(Config(), [word], "recipe 'r'")
     assert str(caught.value) == told

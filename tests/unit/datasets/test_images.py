@@ -66,15 +66,15 @@ def test_digits_without_validation_keep_their_test_split() -> None:
             1437,
             ValueError,
             "validation must be 0 to 1436, since 1437 training samples are there to take it "
-            "from, but 1437 came.",
+            "from, got 1437.",
         ),
         (
             -1,
             ValueError,
             "validation must be 0 to 1436, since 1437 training samples are there to take it "
-            "from, but -1 came.",
+            "from, got -1.",
         ),
-        (0.2, TypeError, "validation must be a whole number, but 0.2 came."),
+        (0.2, TypeError, "validation must be a whole number, got 0.2."),
     ],
 )
 def test_digits_refuse(validation: Any, kind: type[Exception], sentence: str) -> None:
@@ -196,8 +196,7 @@ def test_files_are_downloaded_scaled_and_cut_at_the_end(
 
 def test_a_validation_split_that_takes_all(small: str) -> None:
     sentence = (
-        "validation must be 0 to 4, since 5 training samples are there to take it from, "
-        "but 10000 came."
+        "validation must be 0 to 4, since 5 training samples are there to take it from, got 10000."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         mnist(base_url=small)

@@ -123,29 +123,29 @@ def test_the_hardest_noise_leaves_chance() -> None:
 @pytest.mark.parametrize(
     ("options", "kind", "sentence"),
     [
-        ({"flip": 0.6}, ValueError, "flip is a probability from 0 to 0.5, but 0.6 came."),
-        ({"flip": -0.1}, ValueError, "flip is a probability from 0 to 0.5, but -0.1 came."),
+        ({"flip": 0.6}, ValueError, "flip is a probability from 0 to 0.5, got 0.6."),
+        ({"flip": -0.1}, ValueError, "flip is a probability from 0 to 0.5, got -0.1."),
         (
             {"flip": math.nan},
             ValueError,
-            "flip is a probability from 0 to 0.5, but nan came.",
+            "flip is a probability from 0 to 0.5, got nan.",
         ),
-        ({"num_classes": 1}, ValueError, "num_classes must be 2 or more, but 1 came."),
-        ({"dim": 0}, ValueError, "dim must be 1 or more, but 0 came."),
+        ({"num_classes": 1}, ValueError, "num_classes must be 2 or more, got 1."),
+        ({"dim": 0}, ValueError, "dim must be 1 or more, got 0."),
         (
             {"dim": 3},
             ValueError,
             "3 entries make 8 different prototypes, too few for 10 classes; give dim 4 or more.",
         ),
-        ({"train": 0}, ValueError, "train must be 1 or more, but 0 came."),
-        ({"validation": -1}, ValueError, "validation must be 0 or more, but -1 came."),
-        ({"test": 0}, ValueError, "test must be 1 or more, but 0 came."),
-        ({"test": 0.2}, TypeError, "test must be a whole number, but 0.2 came."),
-        ({"seed": -1}, ValueError, "seed must be 0 or more, but -1 came."),
+        ({"train": 0}, ValueError, "train must be 1 or more, got 0."),
+        ({"validation": -1}, ValueError, "validation must be 0 or more, got -1."),
+        ({"test": 0}, ValueError, "test must be 1 or more, got 0."),
+        ({"test": 0.2}, TypeError, "test must be a whole number, got 0.2."),
+        ({"seed": -1}, ValueError, "seed must be 0 or more, got -1."),
         (
             {"seed": np.zeros(2, dtype=np.uint32)},
             TypeError,
-            "seed must be a whole number, but a ndarray came; "
+            "seed must be a whole number, got a ndarray; "
             "data sets are drawn with NumPy and take no JAX key.",
         ),
     ],

@@ -13,7 +13,7 @@ import pytest
 from bionet.datasets import DataError, nearest_class_mean
 from bionet.datasets.filter_bank import band_energies, crossings
 from bionet.datasets.sources import VARIABLE
-from bionet.datasets.speech import _packed, _recordings, fsdd, spike_counts, synthetic_digits
+from bionet.datasets.speech import _pack, _recordings, fsdd, spike_counts, synthetic_digits
 
 
 def tone(frequency: float) -> np.ndarray:
@@ -32,12 +32,12 @@ def test_a_tone_is_loudest_in_its_band_and_warping_moves_it() -> None:
 @pytest.mark.parametrize(
     ("options", "kind", "sentence"),
     [
-        ({"warp": 0}, ValueError, "warp must be above 0 and finite, but 0 came."),
-        ({"warp": np.nan}, ValueError, "warp must be above 0 and finite, but nan came."),
-        ({"rate": -8000}, ValueError, "rate must be above 0 and finite, but -8000 came."),
-        ({"steps": 0}, ValueError, "steps must be 1 or more, but 0 came."),
-        ({"hop": 0}, ValueError, "hop must be 1 or more, but 0 came."),
-        ({"bands": 2.5}, TypeError, "bands must be a whole number, but 2.5 came."),
+        ({"warp": 0}, ValueError, "warp must be above 0 and finite, got 0."),
+        ({"warp": np.nan}, ValueError, "warp must be above 0 and finite, got nan."),
+        ({"rate": -8000}, ValueError, "rate must be above 0 and finite, got -8000."),
+        ({"steps": 0}, ValueError, "steps must be 1 or more, got 0."),
+        ({"hop": 0}, ValueError, "hop must be 1 or more, got 0."),
+        ({"bands": 2.5}, TypeError, "bands must be a whole number, got 2.5."),
         (
             {"rate": 44100, "bands": 24},
             ValueError,
@@ -105,7 +105,7 @@ def test_words_belong_to_their_seed_and_counting_tells_nothing() -> None:
     assert set(first.test.y) == set(range(10))
     answers = nearest_class_mean(spike_counts(first.train), first.test.x.sum(1))
     assert np.mean(answers == first.test.y) < 0.2
-    with pytest.raises(ValueError, match="channels must be a multiple of 4, but 22 came"):
+    with pytest.raises(ValueError, match="channels must be a multiple of 4, got 22"):
         synthetic_digits(0, channels=22)
 
 
@@ -123,11 +123,11 @@ def archive_of(names: list[str]) -> bytes:
 
 def test_the_published_archive_is_sorted_into_both_parts() -> None:
     raw = archive_of(["1_theo_0", "0_george_12", "0_george_7", "2_george_5", "1_george_4"])
-    train = _recordings(_packed(raw, test=False), origin="here")
+    train = _recordings(_pack(raw, test=False), origin="here")
     assert list(train.take) == [7, 12, 5]
     assert list(train.labels) == [0, 0, 2]
     assert [len(sound) for sound in train.audio] == [5, 4, 6]
-    test = _recordings(_packed(raw, test=True), origin="here")
+    test = _recordings(_pack(raw, test=True), origin="here")
     assert list(test.speaker) == [0, 4]
 
 
@@ -135,8 +135,8 @@ def test_foreign_bytes_are_refused() -> None:
     with pytest.raises(DataError, match="here is no archive of recordings"):
         _recordings(b"nothing", origin="here")
     with pytest.raises(DataError, match="What was sent is no archive of recordings"):
-        _packed(b"nothing", test=True)
-    packed = _packed(archive_of(["1_theo_0"]), test=True)
+        _pack(b"nothing", test=True)
+    packed = _pack(archive_of(["1_theo_0"]), test=True)
     with pytest.raises(DataError, match="here has been altered, or is another data set"):
         _recordings(packed, origin="here", sha256="0" * 64)
 

@@ -63,7 +63,7 @@ def test_what_nobody_can_write_is_not_copied() -> None:
             np.zeros((3, 2)),
             [0, 1],
             ValueError,
-            "A split needs one label per sample, but 3 samples came with 2 labels.",
+            "A split needs one label per sample, got 3 samples with 2 labels.",
         ),
         (
             np.zeros((0, 2)),
@@ -93,14 +93,13 @@ def test_what_nobody_can_write_is_not_copied() -> None:
             [["a"], ["b"]],
             [0, 1],
             TypeError,
-            "The samples x must be real numbers, but they came as <U1.",
+            "The samples x must be real numbers, got they as <U1.",
         ),
         (
             np.zeros((2, 1)),
             [0.0, 1.0],
             TypeError,
-            "Class labels must be whole numbers, but they came as float64; "
-            "round or encode them first.",
+            "Class labels must be whole numbers, got they as float64; round or encode them first.",
         ),
         (
             np.zeros((2, 1)),
@@ -162,17 +161,17 @@ def test_splits_take_the_same_inputs_under_other_labels() -> None:
 @pytest.mark.parametrize(
     ("change", "kind", "sentence"),
     [
-        ({"num_classes": 1}, ValueError, "num_classes must be 2 or more, but 1 came."),
-        ({"num_classes": 2.5}, TypeError, "num_classes must be a whole number, but 2.5 came."),
+        ({"num_classes": 1}, ValueError, "num_classes must be 2 or more, got 1."),
+        ({"num_classes": 2.5}, TypeError, "num_classes must be a whole number, got 2.5."),
         (
             {"test": (np.zeros((2, 3)), [0, 1])},
             TypeError,
-            "The test part of 'toy' must be a Split, but a tuple came.",
+            "The test part of 'toy' must be a Split, got a tuple.",
         ),
         (
             {"test": None},
             TypeError,
-            "The test part of 'toy' must be a Split, but a NoneType came.",
+            "The test part of 'toy' must be a Split, got a NoneType.",
         ),
         (
             {"validation": some(features=5)},
@@ -206,7 +205,7 @@ def test_splits_refuse(change: dict[str, Any], kind: type[Exception], sentence: 
 
 
 def test_splits_refuse_a_training_part_that_is_no_split() -> None:
-    sentence = "The train part of 'toy' must be a Split, but a list came."
+    sentence = "The train part of 'toy' must be a Split, got a list."
     with pytest.raises(TypeError, match=f"^{re.escape(sentence)}$"):
         Splits([1, 2], None, some(), name="toy", num_classes=2)  # type: ignore[arg-type]
 
@@ -248,11 +247,10 @@ def test_one_vs_all_of_no_label_has_no_row() -> None:
             [0.0, 1.0],
             2,
             TypeError,
-            "Class labels must be whole numbers, but they came as float64; "
-            "round or encode them first.",
+            "Class labels must be whole numbers, got they as float64; round or encode them first.",
         ),
         ([[0, 1]], 2, ValueError, "Class labels need one axis, (n,), but their shape is (1, 2)."),
-        ([0, 0], 1, ValueError, "num_classes must be 2 or more, but 1 came."),
+        ([0, 0], 1, ValueError, "num_classes must be 2 or more, got 1."),
     ],
 )
 def test_one_vs_all_refuses(
@@ -287,8 +285,8 @@ def test_the_order_of_holdout_is_fixed_for_good() -> None:
     [
         (0, 0, ValueError, "Of 4 samples, 1 to 3 can be held out, not 0."),
         (4, 0, ValueError, "Of 4 samples, 1 to 3 can be held out, not 4."),
-        (0.25, 0, TypeError, "count must be a whole number, but 0.25 came."),
-        (2, -1, ValueError, "seed must be 0 or more, but -1 came."),
+        (0.25, 0, TypeError, "count must be a whole number, got 0.25."),
+        (2, -1, ValueError, "seed must be 0 or more, got -1."),
     ],
 )
 def test_holdout_refuses(count: Any, seed: int, kind: type[Exception], sentence: str) -> None:

@@ -31,7 +31,7 @@ def test_targets_are_the_next_characters() -> None:
 
 @pytest.mark.parametrize("window", [0, 11, -1])
 def test_a_window_that_does_not_fit_is_refused(window: int) -> None:
-    told = f"window must be 1 to 10 for a text of 11 characters, but {window} came."
+    told = f"window must be 1 to 10 for a text of 11 characters, got {window}."
     with pytest.raises(ValueError, match=re.escape(told)):
         windows(np.arange(11, dtype=np.int32), window)
 
@@ -68,9 +68,9 @@ def test_a_seed_gives_one_grammar_and_each_part_its_own() -> None:
     assert not np.array_equal(first.train.x, other.train.x)
     assert not np.array_equal(first.train.x, first.test.x[:30])
     assert make_grammar(1, train=5, validation=0).validation is None
-    with pytest.raises(ValueError, match="fillers must be 0 or more, but -1 came"):
+    with pytest.raises(ValueError, match="fillers must be 0 or more, got -1"):
         make_grammar(0, fillers=-1)
-    with pytest.raises(ValueError, match="window must be above fillers, 3, but 3 came: no target"):
+    with pytest.raises(ValueError, match="window must be above fillers, 3, got 3: no target"):
         make_grammar(0, window=3, fillers=3)
     shortest = make_grammar(0, window=4, fillers=3).train.y
     assert (shortest < len(BRACKETS) - 1).any()  # A target that is no filler.

@@ -222,7 +222,6 @@ def test_the_supervisors_own_step_as_an_override_changes_nothing(nodes, reset, s
     close(found, own)
 
 
-@pytest.mark.slow
 def test_an_override_reaches_the_receivers_windows_at_its_number(reset, step, begun):
     state, seen = reset(begun())
     for n in range(6):
@@ -264,7 +263,6 @@ def test_keys_of_both_styles(make, same):
     same(rollout(keys[0]), ended[0])
 
 
-@pytest.mark.slow
 def test_every_step_has_a_key_of_its_own():
     nodes = ring(Noisy)
     episodes = generate_graphs(nodes, 0.5)
@@ -284,7 +282,6 @@ def test_every_step_has_a_key_of_its_own():
     assert len(np.unique(keys, axis=0)) == 6
 
 
-@pytest.mark.slow
 def test_many_at_once_on_schedules_of_their_own_and_on_one(graph):
     gains = np.float32([0.1, 0.5])
 
@@ -450,7 +447,6 @@ class Remembers(Unit):
         return {"eye": InputState(default.seq, default.ts_sent, default.ts_recv, default.data + 5)}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", [Supergraph.MCS, Supergraph.GENERATIONAL])
 def test_a_node_may_begin_with_a_past_of_its_own(mode):
     eye, brain, boss = Unit("eye", 10), Remembers("brain", 10), Unit("boss", 10)

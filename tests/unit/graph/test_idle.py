@@ -121,7 +121,6 @@ class ClosedOver(Velocity):
         return type(self).outside
 
 
-@pytest.mark.slow
 def test_nothing_flows_back_into_what_a_step_closes_over():
     nodes = reaching(ClosedOver)
     graph = Graph(nodes, "hand", generate_graphs(nodes, 1.0))
@@ -339,7 +338,6 @@ def test_idle_slots_have_the_numbers_of_the_next_step_or_else_of_the_last():
     assert found.windows["eye"][0, ..., 0].tolist() == expected
 
 
-@pytest.mark.slow
 @MODES
 def test_a_supervisor_that_hears_nobody_runs_the_others_with_prune_false(mode):
     eye, lamp, boss = Scalar("eye", 50), Hand("lamp", 30), Scalar("boss", 10)

@@ -161,7 +161,6 @@ def test_what_is_learned_at_once_lowers_the_margin_that_is_violated(lmap, batch)
     assert (jnp.diag(network.layer_map(after)[1, 1].J) == 0.5).all()
 
 
-@pytest.mark.slow
 def test_applied_at_once_is_accumulated_and_descended(lmap, batch, clock):
     adding, graph, run = clock
     applying, other = timed(lmap, learning="apply", learning_rate=0.3)
@@ -180,7 +179,6 @@ def test_applied_at_once_is_accumulated_and_descended(lmap, batch, clock):
             np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-@pytest.mark.slow
 def test_what_was_learned_adds_up_until_it_is_forgotten(batch, clock):
     network, graph, run = clock
     begun = run(run(network.init(graph, *batch)))

@@ -38,7 +38,6 @@ def test_pairs_are_complex_numbers():
         np.testing.assert_allclose(numbers(plus(left, right)), pole + drive, rtol=1e-14)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("time", [1, 2, 3, 8, 13])
 def test_loop_and_tree_are_the_recurrence(time):
     given = drawn(time)
@@ -50,7 +49,6 @@ def test_loop_and_tree_are_the_recurrence(time):
             np.testing.assert_allclose(numbers(found), by_numpy(*given), rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("parallel", [True, False])
 def test_derivatives_are_those_of_the_recurrence(parallel):
     """Against differences, in the direction of each argument; and both modes agree."""

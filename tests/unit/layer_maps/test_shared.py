@@ -82,7 +82,6 @@ def test_the_dynamics_are_those_of_two_copies(shared, copied, state, same_bits):
     same_bits(shared.step(state, rng=None)[0], copied.step(state, rng=None)[0])
 
 
-@pytest.mark.slow
 def test_what_the_edges_teach_is_summed_up(shared, copied, state):
     found, parts = shared.backward(state).lmap, copied.backward(state).lmap
     np.testing.assert_allclose(found[1, 1].J, parts[1, 1].J + parts[2, 2].J, atol=1e-6)

@@ -271,5 +271,5 @@ def test_a_kernel_that_leaves_gaps(says):
 def test_only_signs_are_admitted_as_labels(tasks, kind, says):
     edge, _, y = tasks[kind]
     assert np.array_equal(edge.admit_target(y), y)
-    with says(RuntimeError, f"{kind.__name__}: labels need to be -1 or +1, but others came;"):
+    with says(RuntimeError, f"{kind.__name__}: labels need to be -1 or +1, got others;"):
         edge.admit_target(0.5 * y)

@@ -138,5 +138,5 @@ def test_only_signs_are_admitted_as_labels(bad, says):
     y = np.ones((8, 3), np.float32)
     assert np.array_equal(edge.admit_target(jnp.asarray(-y)), -y)
     y[3, 1] = bad
-    with says(RuntimeError, "FullyConnected: labels need to be -1 or +1, but others came;"):
+    with says(RuntimeError, "FullyConnected: labels need to be -1 or +1, got others;"):
         edge.admit_target(jnp.asarray(y))

@@ -95,7 +95,7 @@ def test_labels_are_admitted_by_the_part_that_learns_them(dense, says):
     y = np.concatenate([np.full((6, 1), 7.0), batch(3), np.zeros((6, 1))], axis=1)
     learned = network.backward(blank.init(batch(4), y))
     assert np.isfinite(learned.lmap[1, 0].inner.W).all()
-    with says(RuntimeError, "FullyConnected: labels need to be -1 or +1, but others came;"):
+    with says(RuntimeError, "FullyConnected: labels need to be -1 or +1, got others;"):
         jax.block_until_ready(network.backward(blank.init(batch(4), y + 1)).lmap[1, 0].inner.W)
 
 

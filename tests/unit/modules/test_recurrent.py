@@ -140,5 +140,5 @@ def test_an_unknown_reduction_is_named_with_the_nearest(says):
 
 
 def test_only_signs_are_admitted_where_it_is_the_last_layer(layer, says):
-    with says(RuntimeError, "RecurrentDiscrete: labels need to be -1 or +1, but others came;"):
+    with says(RuntimeError, "RecurrentDiscrete: labels need to be -1 or +1, got others;"):
         layer.admit_target(jnp.array([[0.0, 1.0, 1.0]]))

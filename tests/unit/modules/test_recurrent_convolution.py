@@ -76,7 +76,6 @@ def test_the_field_is_the_sum_of_the_messages_and_the_state_its_sign(layer, patt
     assert np.array_equal(layer.activation(-0.1 * patterns), -np.asarray(patterns))
 
 
-@pytest.mark.slow
 def test_a_kernel_of_one_place_couples_channels_alone(patterns):
     layer = RecurrentDiscrete2D((4, 5, 2), 1, 0.5, 1.0, KEY)
     flat = RecurrentDiscrete(2, 0.5, 1.0, KEY)
@@ -146,5 +145,5 @@ def test_what_no_layer_can_be_made_of(layer, says):
         RecurrentDiscrete2D((4, 5, 2), 0, 0.5, 1.0, KEY)
     with says(ValueError, "RecurrentDiscrete2D: No reduction is named 'men'. Did you mean 'mean'?"):
         RecurrentDiscrete2D((4, 5, 2), 3, 0.5, 1.0, KEY, reduction="men")
-    with says(RuntimeError, "RecurrentDiscrete2D: labels need to be -1 or +1, but others came;"):
+    with says(RuntimeError, "RecurrentDiscrete2D: labels need to be -1 or +1, got others;"):
         layer.admit_target(jnp.zeros((1, 4, 5, 2)))

@@ -109,5 +109,5 @@ def test_buffers_of_another_shape_are_refused(edge, batch, name, says):
 def test_labels_are_looked_at_by_the_inner_one(edge, batch, says):
     _, y = batch
     assert np.array_equal(edge.admit_target(y), y)
-    with says(RuntimeError, "FullyConnected: labels need to be -1 or +1, but others came;"):
+    with says(RuntimeError, "FullyConnected: labels need to be -1 or +1, got others;"):
         edge.admit_target(y / 2)

@@ -67,7 +67,7 @@ class TestTargets:
             jax.block_until_ready(edge.admit_target(y))
 
     def test_labels_are_signs(self, says):
-        with says(RuntimeError, "SoftmaxReadout: labels need to be -1 or +1, but others came"):
+        with says(RuntimeError, "SoftmaxReadout: labels need to be -1 or +1, got others"):
             jax.block_until_ready(SoftmaxReadout(4, 3, 1.0, KEY).admit_target(jnp.eye(3)))
 
     def test_good_ones_pass(self, batch):

@@ -315,5 +315,5 @@ def test_what_does_not_fit_is_said(make, sentence, says):
 def test_only_signs_are_admitted_where_it_is_in_the_last_row(built, says):
     module, *_ = built
     owner = type(module).__name__
-    with says(RuntimeError, f"{owner}: labels need to be -1 or +1, but others came;"):
+    with says(RuntimeError, f"{owner}: labels need to be -1 or +1, got others;"):
         module.admit_target(jnp.zeros((2, *module.receiver_shape)))

@@ -132,7 +132,7 @@ def test_labels_that_are_no_signs_stop_the_learning(one_hidden, says, label, com
     y[0, 1] = label
     state = one_hidden.clamped.replace(-1, jnp.asarray(y))
     sentence = (
-        "FullyConnected: labels need to be -1 or +1, but others came; turn 0 / 1 into -1 / +1 by "
+        "FullyConnected: labels need to be -1 or +1, got others; turn 0 / 1 into -1 / +1 by "
         "2 * y - 1, and class numbers by bionet.datasets.one_vs_all."
     )
     learn = one_hidden.orchestrator.backward
@@ -144,7 +144,7 @@ def test_labels_that_are_no_signs_stop_the_learning(one_hidden, says, label, com
 
 def test_a_state_without_labels_can_not_teach(one_hidden, says):
     state = one_hidden.state.init(one_hidden.x)
-    with says(RuntimeError, "FullyConnected: labels need to be -1 or +1, but others came;"):
+    with says(RuntimeError, "FullyConnected: labels need to be -1 or +1, got others;"):
         one_hidden.orchestrator.backward(state)
 
 

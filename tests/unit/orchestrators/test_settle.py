@@ -165,7 +165,6 @@ def test_a_key_does_not_matter_to_a_deterministic_network(one_hidden, same_bits,
     same_bits(settle(network, state, rng=rng, max_steps=3), without)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("early_stop", [True, False])
 @pytest.mark.parametrize("make_key", [jax.random.key, jax.random.PRNGKey])
 def test_randomness_is_drawn_anew_in_each_step_as_in_the_plain_loop(

@@ -50,7 +50,6 @@ def stepped(network, state, senders="all", steps=1):
     return state
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("senders", SENDERS)
 def test_rows_of_other_widths_with_other_senders_are_padded_without_a_trace(
     uneven, same_bits, senders

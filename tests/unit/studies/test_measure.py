@@ -10,7 +10,7 @@ import pytest
 from bionet.studies import Arm, Budget, LogUniform, Tuning
 from bionet.studies.design.configuration import final_trials
 from bionet.studies.run import measure
-from bionet.studies.run.measure import POINTS, _thinned, measured
+from bionet.studies.run.measure import POINTS, _thin, measured
 from bionet.studies.run.meters import Memory, compile_clock
 from bionet.studies.run.tuning import tuning_trial
 from bionet.zoo.setup import Setup
@@ -124,10 +124,10 @@ def test_the_memory_of_one_trial_is_not_that_of_the_next():
 
 def test_a_long_curve_is_thinned_and_keeps_its_end():
     curve = [{"epoch": epoch} for epoch in range(1, 1234)]
-    kept = _thinned(curve)
+    kept = _thin(curve)
     assert len(kept) <= POINTS
     assert kept[-1] == {"epoch": 1233}
-    assert _thinned(curve[:POINTS]) == curve[:POINTS]
-    assert _thinned([]) == []
+    assert _thin(curve[:POINTS]) == curve[:POINTS]
+    assert _thin([]) == []
     point = {"epoch": 12345678, "loss": 0.123456789, "seconds": 1234.5678}
-    assert _thinned([point]) == [{"epoch": 12345678, "loss": 0.123457, "seconds": 1234.57}]
+    assert _thin([point]) == [{"epoch": 12345678, "loss": 0.123457, "seconds": 1234.57}]

@@ -110,8 +110,8 @@ def test_a_corrupted_line_is_told_and_its_trial_runs_again(study, write, run):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("x = 1", "needs to define STUDY, a bionet.studies.Study; nothing came."),
-        ("STUDY = 3", "something of type int came."),
+        ("x = 1", "needs to define STUDY, a bionet.studies.Study, got nothing."),
+        ("STUDY = 3", "got something of type int."),
         ("STUDY = (", "cannot be run: SyntaxError"),
         ("1 / 0", "cannot be run: ZeroDivisionError"),
     ],

@@ -106,7 +106,7 @@ def test_refusals(says):
         interquartile_mean([])
     with says(ValueError, "An interval needs 2 seeds or more, got 1"):
         paired({0: 1.0, 1: 1.0}, {1: 2.0, 2: 2.0})
-    with says(ValueError, "An interval needs finite numbers; [0.9, nan] came."):
+    with says(ValueError, "An interval needs finite numbers, got [0.9, nan]."):
         mean([0.9, float("nan")])
     with says(ValueError, "An interval needs 2 seeds or more, got 1"):
         coverage(1)

@@ -24,7 +24,7 @@ from bionet.training.checks.data_checks import is_local
 from bionet.training.control.restricted import inside
 
 KEY = jax.random.key(0)
-UNLABELLED = "FullyConnected: labels need to be -1 or +1, but others came;"
+UNLABELLED = "FullyConnected: labels need to be -1 or +1, got others;"
 
 
 def spoil(batches, part, row, value):

@@ -206,7 +206,7 @@ class TestRefusals:
     NEED = "an orchestrator whose output row listens through dense adapters that learn"
 
     def told(self, kind):
-        return f"The method 'frozen' needs {self.NEED}, but a model of type {kind} came. Take a"
+        return f"The method 'frozen' needs {self.NEED}, got a model of type {kind}. Take a"
 
     def test_a_model_that_is_no_orchestrator(self, one_hidden, says):
         with says(ValueError, self.told("Identity")):

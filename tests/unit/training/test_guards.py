@@ -204,13 +204,13 @@ class TestLocal:
     def test_labels_in_zero_and_one(self, one_hidden, says):
         method, batch = TwoPhase(one_hidden.state), (one_hidden.x, (one_hidden.y + 1) / 2)
         train_state = method.init(one_hidden.orchestrator, KEY)
-        with says(ValueError, "FullyConnected: labels need to be -1 or +1, but others came; turn"):
+        with says(ValueError, "FullyConnected: labels need to be -1 or +1, got others; turn"):
             method.guard(train_state, batch, KEY, FreeReadout(one_hidden.state, 4))
 
     @pytest.mark.parametrize(
         ("y", "sentence"),
         [
-            (jnp.eye(3), "Storage: patterns need to be -1 or +1, but others came."),
+            (jnp.eye(3), "Storage: patterns need to be -1 or +1, got others."),
             (
                 jnp.ones((3, 4)),
                 "Storage: patterns need a number for each unit of the layer, which has shape (3,)",

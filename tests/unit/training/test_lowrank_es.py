@@ -211,7 +211,7 @@ class TestStep:
     @pytest.mark.parametrize("shaping", ["z-score", "centered-rank", "raw"])
     def test_members_of_one_loss_count_nothing(self, shaping):
         method = LowRankES(OBJECTIVE, population=8, shaping=shaping)
-        assert not method._shaped(jnp.full((4, 2), 3.0)).any()
+        assert not method._shape(jnp.full((4, 2), 3.0)).any()
 
     def test_leaves_keep_their_dtypes(self):
         model = {

@@ -33,7 +33,7 @@ def test_an_unknown_family_is_told_the_nearest(says):
 
 def test_an_unmet_need_is_named_with_the_method_and_the_model():
     assert str(unmet(SPEC, "a local rule", {})) == (
-        "The method 'two-phase' needs a local rule, but a model of type dict came. "
+        "The method 'two-phase' needs a local rule, got a model of type dict. "
         "Take a model that has it, or another method."
     )
 

@@ -225,8 +225,8 @@ class TestRefusals:
     @pytest.mark.parametrize("model", [None, {"W": jnp.ones(3)}, jnp.tanh])
     def test_a_model_without_local_rules(self, one_hidden, says, model):
         sentence = (
-            "The method 'two-phase' needs an orchestrator, whose modules have local rules, but a "
-            f"model of type {type(model).__name__} came. Take a model that has it, or another "
+            "The method 'two-phase' needs an orchestrator, whose modules have local rules, got a "
+            f"model of type {type(model).__name__}. Take a model that has it, or another "
             "method."
         )
         with says(ValueError, sentence):

@@ -90,7 +90,7 @@ def test_registering_twice_is_refused(toys):
 
 
 def test_only_specs_can_be_registered(toys):
-    with pytest.raises(TypeError, match="Only a RecipeSpec can be registered; a str came"):
+    with pytest.raises(TypeError, match="Only a RecipeSpec can be registered, got a str"):
         zoo.register("toys-bp")  # type: ignore[arg-type]
 
 
@@ -143,7 +143,7 @@ def test_the_matrix_has_every_cell(toys):
 def test_axes_of_the_matrix_are_checked(toys):
     with pytest.raises(ValueError, match=r"No axis is named 'metod'. Did you mean 'method'?"):
         zoo.matrix(rows="metod")
-    with pytest.raises(ValueError, match="needs two different axes; 'family' came twice"):
+    with pytest.raises(ValueError, match="needs two different axes, got 'family' twice"):
         zoo.matrix("family", "family")
 
 

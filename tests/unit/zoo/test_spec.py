@@ -34,7 +34,7 @@ def test_it_is_frozen():
 def test_tags_are_in_kebab_case(name, value):
     with pytest.raises(ValueError, match=f"needs its {name} in kebab case") as caught:
         replace(SPEC, **{name: value})
-    assert str(caught.value).endswith(f"{value!r} came.")
+    assert str(caught.value).endswith(f"got {value!r}.")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -45,16 +45,14 @@ def test_every_family_of_the_design_is_known(family):
 def test_an_unknown_family_is_told_the_nearest():
     with pytest.raises(ValueError, match="needs a family out of control, local") as caught:
         replace(SPEC, family="zeroth order")
-    assert str(caught.value).endswith("'zeroth order' came. Did you mean 'zeroth-order'?")
+    assert str(caught.value).endswith("got 'zeroth order'. Did you mean 'zeroth-order'?")
 
 
 @pytest.mark.parametrize(
     "point", ["json", "json:", ":loads", "json.loads", "a b:c", "1a:b", "a:b:c"]
 )
 def test_entry_points_are_module_and_attribute(point):
-    told = (
-        f"Recipe 'toys-hebb' needs an entry point of the form 'module:attribute'; {point!r} came."
-    )
+    told = f"Recipe 'toys-hebb' needs an entry point of the form 'module:attribute', got {point!r}."
     with pytest.raises(ValueError, match="entry point") as caught:
         replace(SPEC, entry_point=point)
     assert str(caught.value) == told
@@ -67,7 +65,7 @@ def test_the_summary_is_one_line(summary):
 
 
 def test_fields_that_hold_many_are_tuples():
-    with pytest.raises(TypeError, match="needs its datasets as a tuple of str; 'toys' came"):
+    with pytest.raises(TypeError, match="needs its datasets as a tuple of str, got 'toys'"):
         replace(SPEC, datasets="toys")
     with pytest.raises(TypeError, match="needs its references as a tuple of Reference"):
         replace(SPEC, references=PAPER)
@@ -139,10 +137,10 @@ def test_margins_are_checked(over, least):
 
 
 def test_bands_and_costs_are_checked():
-    with pytest.raises(ValueError, match="'loss' needs at least one seed; 0 came"):
+    with pytest.raises(ValueError, match="'loss' needs at least one seed, got 0"):
         Band("loss", 0.0, 1.0, 0)
     with pytest.raises(
-        ValueError, match=r"Cost cold_seconds needs a finite number >= 0; -1\.0 came"
+        ValueError, match=r"Cost cold_seconds needs a finite number >= 0, got -1\.0"
     ):
         Cost(1.0, "cpu", cold_seconds=-1.0)
 

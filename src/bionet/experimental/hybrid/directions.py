@@ -31,7 +31,7 @@ class LocalDirection(eqx.Module):
     method: AbstractLocalMethod
 
     def __call__(self, model: PyTree, *batch: Array, key: PRNGKeyArray) -> PyTree:
-        """What the modules' rules would have an optimiser descend."""
+        """Returns the pseudo-gradient that the modules' rules ask for."""
         return self.method.pseudo_gradient(model, batch, key)[0]
 
 

@@ -113,7 +113,7 @@ def hybrid_diagnostics(
     chunk: int | None = None,
     mesh: Mesh | None = None,
 ) -> Found:
-    """What a hybrid step would be made of, without the step.
+    """Measures the parts of a hybrid step, without taking the step.
 
     Args:
         model: as in `hybrid_gradient`, like all others.

@@ -153,11 +153,11 @@ def es_gradient(
         Salimans et al. (2017) [salimans2017evolution], without ranks.
     """
     pairs = Pairs("es_gradient", num_samples, sigma, chunk, mesh)
-    return _estimated(pairs, model, loss_true, key, batch)
+    return _estimate(pairs, model, loss_true, key, batch)
 
 
 @eqx.filter_jit
-def _estimated(
+def _estimate(
     pairs: Pairs, model: PyTree, loss_true: Loss, key: PRNGKeyArray, batch: tuple[Any, ...]
 ) -> PyTree:
     check_learns(pairs.owner, model)

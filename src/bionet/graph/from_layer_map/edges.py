@@ -1,4 +1,4 @@
-"""What `from_layer_map` is told of rows and edges, and what is told where it does not fit."""
+"""The arguments of `from_layer_map` by row and edge, with an error where they do not fit."""
 
 from __future__ import annotations
 

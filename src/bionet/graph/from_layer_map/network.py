@@ -184,7 +184,7 @@ class Network:
             ValueError: inputs or labels that do not fit.
             RuntimeError: inputs that are NaN or infinite, or labels that the rules can't learn.
         """
-        held = self._admitted(self.state.init(x, y), y) if check else self.state.place(x, y)
+        held = self._check_labels(self.state.init(x, y), y) if check else self.state.place(x, y)
         graph_state = graph.init(
             rng, None, starting_step, starting_eps, randomize_eps=randomize_eps
         )
@@ -209,10 +209,10 @@ class Network:
         self, graph_state: GraphState, x: ArrayLike | None = None, y: ArrayLike | None = None
     ) -> GraphState:
         """From now on the input holds `x`, the output `y`; what is on its way arrives still."""
-        held = self._held(graph_state)
+        held = self._read_buffers(graph_state)
         last = self.lmap.last
         checked = self.state.init(held[0] if x is None else x, held[last] if y is None else y)
-        checked = self._admitted(checked, y)
+        checked = self._check_labels(checked, y)
         return self._put(graph_state, {0: checked[0], last: checked[last]})
 
     def phase(
@@ -250,15 +250,15 @@ class Network:
         return graph_state.replace(state=changed)
 
     def buffers(self, graph_state: GraphState) -> SequentialState:
-        """What the nodes hold, as a state that orchestrators take."""
-        held = self._held(graph_state)
+        """Returns the buffers of the nodes, as a state that orchestrators take."""
+        held = self._read_buffers(graph_state)
         state = self.state.place(held[0], held[self.lmap.last])
         for index, buffer in held.items():
             state = state.replace(index, buffer)
         return state
 
     def answer(self, graph_state: GraphState) -> Float[Array, "batch ..."]:
-        """What the last row made of what it heard in its last step."""
+        """Returns the activity of the last row for what it heard in its last step."""
         answer = self._row(graph_state, self.lmap.last).answer
         return self.state[-1] if answer is None else answer
 
@@ -276,7 +276,7 @@ class Network:
         return graph_state.replace(params=params)
 
     def pseudo_gradients(self, graph_state: GraphState) -> LayerMap:
-        """What the rows have learned since the beginning or since `forget`, summed over steps.
+        """Sums the pseudo-gradients of the rows since the beginning or since `forget`.
 
         Descending along it applies the local rules. Edges that share a module are summed.
 
@@ -307,7 +307,7 @@ class Network:
                 changed[self.name(i)] = eqx.tree_at(lambda r: r.learned, row, nothing(row.learned))
         return graph_state.replace(state=graph_state.state | changed)
 
-    def _admitted(self, held: SequentialState, y: ArrayLike | None) -> SequentialState:
+    def _check_labels(self, held: SequentialState, y: ArrayLike | None) -> SequentialState:
         """The state, whose labels have been checked if there are any."""
         if y is None:
             return held
@@ -318,7 +318,7 @@ class Network:
     def _row(self, graph_state: GraphState, index: int) -> RowState:
         return graph_state.state[self.name(index)]
 
-    def _held(self, graph_state: GraphState) -> dict[int, Array]:
+    def _read_buffers(self, graph_state: GraphState) -> dict[int, Array]:
         states = {index: graph_state.state[name] for index, name in self._names.items()}
         return {i: s.buffer if isinstance(s, RowState) else s for i, s in states.items()}
 

@@ -30,7 +30,7 @@ Learning = Literal["accumulate", "apply"]
 
 @final
 class RowState(eqx.Module):
-    """What a row remembers.
+    """The memory of a row.
 
     Args:
         buffer: what it holds and sends, with the batch as leading axis.
@@ -172,14 +172,14 @@ class Row(BaseNode):
         answer = layer.activation(layer.reduce(heard))
         buffer = jnp.where(state.moving, answer, state.buffer)
         if self._learning is not None:
-            step_state = self._learned(step_state, sent, buffer, score)
+            step_state = self._learn(step_state, sent, buffer, score)
         state = eqx.tree_at(lambda s: s.buffer, step_state.state, buffer)
         if self._last:
             state = eqx.tree_at(lambda s: s.answer, state, answer)
         return step_state.replace(state=state), buffer
 
     def _sent(self, step_state: StepState, sender: int) -> Array:
-        """What has arrived of a sender's buffer: the mean of the window."""
+        """Returns what has arrived of a sender's buffer: the mean of the window."""
         seen: InputState = step_state.inputs[self._names[sender]]
         delay = step_state.params["delays"].get(sender)
         if delay is not None:
@@ -193,12 +193,12 @@ class Row(BaseNode):
         return {j: module(sent[j], keys[j]) for j, module in modules.items()}
 
     def _score(self, layer: Any, messages: Mapping[int, Array]) -> Array:
-        """What the rules hold against the target, see `bionet.orchestrators.messages.score`."""
+        """Returns the score of the target, see `bionet.orchestrators.messages.score`."""
         scoring = self._forward - {self._index} if self._last else self._forward
         heard = {j: m for j, m in messages.items() if j in scoring}
         return layer.reduce(heard or {self._index: jnp.zeros_like(messages[self._index])})
 
-    def _learned(
+    def _learn(
         self, step_state: StepState, sent: Mapping[int, Array], target: Array, score: Array
     ) -> StepState:
         """The step state with what the rules say, added up or applied, if it learns now."""

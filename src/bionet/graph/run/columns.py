@@ -23,7 +23,7 @@ Pick = Callable[[Any], np.ndarray]
 
 
 class Choice(NamedTuple):
-    """What is one of several things, depending on the step of the episode.
+    """One of several things, chosen by the step of the episode.
 
     Args:
         options: all that it ever is, sorted.
@@ -99,7 +99,7 @@ class Table:
         return slice(at, self._width)
 
     def choose(self, options: np.ndarray, valid: np.ndarray) -> Choice:
-        """What the options are where they are valid; elsewhere it may be any of these."""
+        """Returns the options where they are valid; elsewhere it may be any of them."""
         found = np.unique(options[valid])
         if len(found) < 2:
             return Choice(tuple(found.tolist()), None)

@@ -23,7 +23,7 @@ from bionet.graph.state import GraphState, InputState, StepState
 def step_state(
     graph_state: GraphState, slot: Slot, rows: Rows, data: Mapping[str, PyTree[Array]]
 ) -> StepState:
-    """What a node's step is given in a slot.
+    """Makes the `StepState` that a node's step is given in a slot.
 
     Args:
         graph_state: with the node's parameters and state.
@@ -62,7 +62,7 @@ def step_of(graph_state: GraphState, node: BaseNode) -> Step:
 def checked(
     name: str, before: StepState, made: tuple[StepState, PyTree], begun: PyTree[Array]
 ) -> Made:
-    """What a step returned, or an error that says how it differs from what the node began with.
+    """Returns the result of a step, or raises an error that says how it differs from the first one.
 
     Args:
         name: the node's name.
@@ -83,7 +83,7 @@ def checked(
 
 
 def _pair(name: str, made: Any) -> tuple[StepState, PyTree]:
-    """What a node's step returned, which has to be a pair."""
+    """Checks that a step has returned `(step_state, output)`."""
     if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], StepState)):
         parts = made if isinstance(made, tuple) else (made,)
         raise TypeError(
@@ -134,7 +134,7 @@ def chosen(run: Bool[Array, ""] | None, new: PyTree, old: PyTree) -> PyTree:
 
 
 def both(first: Bool[Array, ""] | None, second: Bool[Array, ""] | None) -> Bool[Array, ""] | None:
-    """Whether both hold; None is what always holds."""
+    """Returns whether both hold; None always holds."""
     if first is None or second is None:
         return second if first is None else first
     return first & second

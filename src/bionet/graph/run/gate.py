@@ -68,7 +68,7 @@ def _batch_in_front(size: int, batched: Any, leaf: Any) -> tuple[Array, bool]:
 
 @custom_vmap
 def _mask(run: Flag, leaf: Array) -> Flag:
-    """Whether it runs, for each member if the leaf differs between them, else for any."""
+    """Returns whether the slot runs, by member if the leaf differs between them, else for any."""
     return run
 
 

@@ -33,7 +33,7 @@ Taken = Callable[[Leaves, Leaves], Leaves]
 
 
 class Made(NamedTuple):
-    """What a step leaves behind."""
+    """The result of a step."""
 
     state: PyTree
     params: PyTree
@@ -104,7 +104,7 @@ class Step:
 def _without_gradients(
     run: Bool[Array, ""], taken: Taken, consts: Leaves, given: StepState
 ) -> Leaves:
-    """What is made, with no way back for gradients where the slot does not run."""
+    """Makes the result of a step, with no way back for gradients where the slot does not run."""
     rest, held = given.replace(params=None), (given.params, consts)
     (seen, others), (fixed, static) = (eqx.partition(tree, _is_traced) for tree in (rest, held))
     old, shapes = jax.tree.flatten((seen, fixed))
@@ -123,7 +123,7 @@ def _is_traced(leaf: Any) -> bool:
 
 
 def _alone(name: str, run: Bool[Array, ""]) -> Bool[Array, ""]:
-    """Whether the slot runs, which has to be the same for all of a batch."""
+    """Returns whether the slot runs, which has to be the same for all of a batch."""
 
     @custom_vmap
     def alone(run: Bool[Array, ""]) -> Bool[Array, ""]:

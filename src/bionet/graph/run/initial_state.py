@@ -1,4 +1,4 @@
-"""What all nodes begin with: parameters, then states, then windows, then buffers.
+"""The initial state of all nodes: parameters, then states, then windows, then buffers.
 
 Each kind of thing is made for all nodes before the next, and each node is shown what was made
 before it. A node may thus begin at the state of another one that comes earlier in the order.
@@ -50,18 +50,16 @@ def with_beginnings(
         for name in order:
             made = getattr(graph_state, field)
             if name not in made:
-                begun = _asked(nodes[name], field, keys[name][place], graph_state, sizes[name])
+                begun = _initialise(nodes[name], field, keys[name][place], graph_state, sizes[name])
                 if field == "inputs":
-                    begun = _connected(nodes[name], begun, inputs[name])
+                    begun = _connect(nodes[name], begun, inputs[name])
                 graph_state = graph_state.replace(**{field: made | {name: begun}})
     return graph_state.replace(
-        inputs={
-            name: _filled(nodes[name], graph_state, inputs[name]) for name in graph_state.inputs
-        }
+        inputs={name: _fill(nodes[name], graph_state, inputs[name]) for name in graph_state.inputs}
     )
 
 
-def _asked(
+def _initialise(
     node: BaseNode, field: str, key: PRNGKeyArray, graph_state: GraphState, size: int
 ) -> Any:
     if field == "params":
@@ -74,7 +72,7 @@ def _asked(
     return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (size, *leaf.shape)), output)
 
 
-def _connected(
+def _connect(
     node: BaseNode, made: Any, connections: Mapping[str, Connection]
 ) -> dict[str, InputState]:
     """The windows that a node has made, if there is one for each connection."""
@@ -84,7 +82,7 @@ def _connected(
     return made
 
 
-def _filled(
+def _fill(
     node: BaseNode, graph_state: GraphState, connections: Mapping[str, Connection]
 ) -> dict[str, InputState]:
     """The windows of a node, with the very outputs that the buffers begin with in them."""

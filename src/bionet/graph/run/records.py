@@ -53,7 +53,7 @@ def new_record(
 
 
 def _by_node(field: str, wanted: Wanted, names: tuple[str, ...]) -> dict[str, bool]:
-    """Whether a field is kept, for each node; what is not named is not kept."""
+    """Returns whether a field is kept, for each node; what is not named is not kept."""
     if wanted is None or isinstance(wanted, bool):
         return dict.fromkeys(names, bool(wanted))
     if not isinstance(wanted, Mapping):

@@ -95,17 +95,17 @@ class Scanned:
         for name, connection in scheduled.inputs[kind].items():
             found, sender = scheduled.origins(kind, name), connection.sender.name
             size = scheduled.sizes[sender]
-            there = size + np.clip(found, -size, self._made_before(sender)[..., None] - 1)
+            there = size + np.clip(found, -size, self._count_made(sender)[..., None] - 1)
             where = columns.choices.add(np.where(found == BLANK, -1, there))
             seen[name] = columns.window(table.windows[name], where, _all)
         return columns.slot(kind, table, seen, _all)
 
     def _place(self, columns: Columns, kind: str) -> slice:
-        """Where a slot writes: behind all that is there; who does not run, is written over."""
-        return columns.choices.add(self._scheduled.sizes[kind] + self._made_before(kind))
+        """Returns the row that a slot writes, the first free one; an idle one is written over."""
+        return columns.choices.add(self._scheduled.sizes[kind] + self._count_made(kind))
 
-    def _made_before(self, kind: str) -> Int[np.ndarray, "episodes steps generations"]:
-        """How many outputs a node has made in this pass, before each of its slots."""
+    def _count_made(self, kind: str) -> Int[np.ndarray, "episodes steps generations"]:
+        """Counts the outputs that a node has made in this pass, before each of its slots."""
         if kind not in self._scheduled.tables:
             return np.zeros((1, 1, 1), int)
         run = self._scheduled.tables[kind].run

@@ -46,11 +46,11 @@ class Scheduled:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """How many episodes there are, and how many passes in each."""
+        """The number of episodes, and of passes in each."""
         return self._before[self.supervisor].shape
 
     def origins(self, receiver: str, name: str) -> Origins:
-        """Where a connection's messages lie; blank ones in a buffer, if one will do.
+        """Returns the positions of a connection's messages; blank ones in a buffer, if one will do.
 
         A slot that does not run is shown the messages of another step, see `fill_in`. Some of
         them may not be there yet.

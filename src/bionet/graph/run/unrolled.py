@@ -36,7 +36,7 @@ class Unrolled:
         # What runs in no pass of any episode is not part of the program.
         self._slots = {
             (kind, place): self._slot(columns, kind, place)
-            for kind, place in _numbered(kinds)
+            for kind, place in _count_before(kinds)
             if scheduled.tables[kind].run[..., place].any()
         }
         self._moves = {kind: self._move(columns, kind) for kind, _ in self._slots}
@@ -77,7 +77,7 @@ class Unrolled:
         )
 
     def first(self, graph_state: GraphState, step: Int[Array, ""]) -> StepState:
-        """What the first slot is given."""
+        """Returns the input of the first slot."""
         slot, rows = next(iter(self._slots.values())), self._tables.at(graph_state.eps, step)
         return self._given(graph_state, graph_state, slot, rows, {})
 
@@ -95,7 +95,7 @@ class Unrolled:
         return columns.slot(kind, table, seen, _at(place))
 
     def _move(self, columns: Columns, kind: str) -> list[Choice]:
-        """Where the rows of a buffer come from, when a pass is over."""
+        """Returns the row that each row of a buffer is moved from when a pass is over."""
         run = self._scheduled.tables[kind].run
         found = run.sum(-1)[..., None] + np.arange(-self._scheduled.sizes[kind], 0)
         everywhere = np.ones(found.shape[:-1], bool)
@@ -108,7 +108,7 @@ class Unrolled:
             {o: made[o] if o >= 0 else _row(start, kind, o) for o in choice.options}
             for choice in self._moves[kind]
         ]
-        return _stacked(sources, self._moves[kind], rows)
+        return _stack(sources, self._moves[kind], rows)
 
     def _given(
         self,
@@ -118,7 +118,7 @@ class Unrolled:
         rows: Rows,
         made: Mapping[str, Mapping[int, PyTree]],
     ) -> StepState:
-        """What a slot's step is given: its node as it is now, and its windows."""
+        """Returns the input of a slot's step: its node as it is now, and its windows."""
         data = {}
         for name, seen in slot.seen.items():
             sender, sources = self._scheduled.inputs[slot.kind][name].sender.name, []
@@ -134,11 +134,11 @@ class Unrolled:
                     else:
                         found[option] = _row(start, sender, option)
                 sources.append(found)
-            data[name] = _stacked(sources, choices, rows)
+            data[name] = _stack(sources, choices, rows)
         return step_state(graph_state, slot, rows, data)
 
 
-def _numbered(kinds: Sequence[str]) -> list[tuple[str, int]]:
+def _count_before(kinds: Sequence[str]) -> list[tuple[str, int]]:
     """Each kind with how many of it came before."""
     return [(kind, list(kinds[:at]).count(kind)) for at, kind in enumerate(kinds)]
 
@@ -156,10 +156,10 @@ def _row(graph_state: GraphState, name: str, row: int) -> PyTree[Array]:
     return jax.tree.map(lambda leaf: leaf[row], graph_state.buffer[name])
 
 
-def _stacked(
+def _stack(
     sources: Sequence[Mapping[int, PyTree[Array]]], choices: Sequence[Choice], rows: Rows
 ) -> PyTree[Array]:
-    """What is chosen for each place, along a new leading axis."""
+    """Stacks the choices of all places along a new leading axis."""
     found = [_one(list(each.values()), c, rows) for each, c in zip(sources, choices, strict=True)]
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *found)
 

@@ -20,7 +20,7 @@ from bionet.graph.base import Edge, Key, Vertex
 
 @final
 class ComputationGraph(eqx.Module):
-    """Which steps took place when, and which step saw which message first.
+    """A record of which steps took place when, and which step saw which message first.
 
     Args:
         vertices: the steps, by the node's name.
@@ -61,7 +61,7 @@ class ComputationGraph(eqx.Module):
 
     @property
     def num_episodes(self) -> int:
-        """How many episodes there are."""
+        """The number of episodes."""
         shape = next(iter(self.vertices.values())).seq.shape
         return shape[0] if len(shape) == 2 else 1
 
@@ -115,10 +115,10 @@ def stack_graphs(graphs: ComputationGraph | Sequence[ComputationGraph]) -> Compu
             "stack_graphs: all graphs need the same nodes and connections; see augment_graphs, "
             "which adds what is missing."
         )
-    return jax.tree.map(_padded, *parts)
+    return jax.tree.map(_pad, *parts)
 
 
-def _padded(*leaves: np.ndarray) -> np.ndarray:
+def _pad(*leaves: np.ndarray) -> np.ndarray:
     most = max(leaf.shape[-1] for leaf in leaves)
     widths = [((0, 0), (0, most - leaf.shape[-1])) for leaf in leaves]
     return np.concatenate(

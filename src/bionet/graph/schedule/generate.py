@@ -76,7 +76,7 @@ def generate_graphs(
     if not lasts:
         raise ValueError(f"generate_graphs: ts_max needs finite seconds above 0, got {ts_max}.")
     until = np.full(num_episodes, ticks(ts_max))
-    return _completed("generate_graphs", {}, {}, by_name(nodes), until, as_generator(rng))
+    return _complete("generate_graphs", {}, {}, by_name(nodes), until, as_generator(rng))
 
 
 def augment_graphs(
@@ -117,12 +117,12 @@ def augment_graphs(
                 f"{receiver!r} has no such connection; connect it."
             )
     until = 1 + np.stack([v.ts_start.max(-1, initial=-1) for v in graphs.vertices.values()]).max(0)
-    return _completed(
+    return _complete(
         "augment_graphs", graphs.vertices, graphs.edges, known, until, as_generator(rng)
     )
 
 
-def _completed(
+def _complete(
     where: str,
     vertices: Mapping[str, Vertex],
     edges: Mapping[Key, Edge],
@@ -172,7 +172,7 @@ def _steps(
 
 
 def _one_at_a_time(tick: np.ndarray, takes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """When steps start and end: `start[n] = max(tick[n], end[n - 1])`, without a loop."""
+    """Computes start and end of steps: `start[n] = max(tick[n], end[n - 1])`, without a loop."""
     work_before = np.cumsum(takes, axis=-1) - takes
     start = work_before + np.maximum.accumulate(tick - work_before, axis=-1)
     return start, start + takes

@@ -56,7 +56,7 @@ def said_loop(where: str, loop: Loop, graphs: ComputationGraph) -> str:
 
 
 def _lags(graphs: ComputationGraph, key: Key, seen: np.ndarray) -> np.ndarray:
-    """How long before each step the one started that made the newest message; 1 without any."""
+    """Returns how long before a step the maker of its newest message started; 1 without any."""
     sender, receiver = graphs.vertices[graphs.senders[key]], graphs.vertices[key[0]]
     if not sender.seq.size:
         return np.ones(seen.shape, int)

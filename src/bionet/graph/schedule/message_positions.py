@@ -1,4 +1,4 @@
-"""Where each message of each window lies when a slot reads it.
+"""The position of each message of each window at the time a slot reads it.
 
 Between two passes a node's last outputs are in its buffer, the newest in the last row. What
 slots make in a pass stays beside it until the pass is over. So a message has an origin that
@@ -25,7 +25,7 @@ Origins = Int[np.ndarray, "episodes steps slots window"]
 
 
 def taken(nodes: Mapping[str, SlotTimings]) -> dict[str, Int[np.ndarray, "episodes steps"]]:
-    """How many steps each node has taken before each pass."""
+    """Counts the steps that each node has taken before each pass."""
     return {
         name: np.cumsum(node.run.sum(-1), axis=1) - node.run.sum(-1) for name, node in nodes.items()
     }
@@ -38,7 +38,7 @@ def read_after(
     before: Mapping[str, Int[np.ndarray, "episodes steps"]],
     nodes: Mapping[str, SlotTimings],
 ) -> Int[np.ndarray, "episodes steps"]:
-    """How many of the sender's outputs are in its buffer when the receiver reads.
+    """Counts the sender's outputs that are in its buffer when the receiver reads.
 
     The supervisor reads when the pass is over and its outputs are in the buffers.
     """
@@ -54,7 +54,7 @@ def origins(seq: Origins, before: Int[np.ndarray, "episodes steps"]) -> Origins:
 
 
 def rows_needed(found: Origins, run: np.ndarray) -> int:
-    """How many rows of the sender's buffer such origins reach back to."""
+    """Returns the number of rows of the sender's buffer that such origins reach back to."""
     asked = found[run]
     return int(-asked[asked != BLANK].min(initial=0))
 

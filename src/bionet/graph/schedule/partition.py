@@ -33,7 +33,7 @@ Link = tuple[int, int]
 @final
 @dataclass(frozen=True)
 class Cuts:
-    """Where the episodes are cut.
+    """The cuts of the episodes into partitions.
 
     Args:
         kinds: the names of the nodes that take steps in any partition, sorted.
@@ -51,7 +51,7 @@ class Cuts:
 
     @property
     def steps(self) -> int:
-        """How many partitions each episode has."""
+        """The number of partitions of each episode."""
         return self.counts.shape[1] - 1
 
 
@@ -75,7 +75,7 @@ def cut(
     graphs = graphs.stacked()
     names = tuple(name for name in graphs.vertices if name not in skip)
     waits = _waits(graphs, names)
-    boss = names.index(supervisor)
+    supervisor_index = names.index(supervisor)
     steps = int(graphs.vertices[supervisor].counts.min())
     if not steps:
         raise ValueError(
@@ -83,11 +83,13 @@ def cut(
             "or generate longer ones."
         )
     needed = np.zeros((graphs.num_episodes, steps + 1, len(names)), np.int64)
-    needed[..., boss] = np.arange(steps + 1)
-    needed = _closed(needed, waits)
+    needed[..., supervisor_index] = np.arange(steps + 1)
+    needed = _widen(needed, waits)
     counts = needed.copy()
-    counts[:, 1:] = np.maximum(needed[:, 1:], _started(graphs, names, boss, waits, steps))
-    counts = _closed(counts, waits)
+    counts[:, 1:] = np.maximum(
+        needed[:, 1:], _count_started(graphs, names, supervisor_index, waits, steps)
+    )
+    counts = _widen(counts, waits)
     if prune:
         counts = np.minimum(counts, needed[:, -1:])
     used = [position for position in range(len(names)) if counts[..., position].any()]
@@ -101,7 +103,7 @@ def cut(
 
 
 def _waits(graphs: ComputationGraph, names: tuple[str, ...]) -> dict[Link, np.ndarray]:
-    """How many of a sender's steps each step needs, the most of all connections of a pair."""
+    """Counts the sender's steps that each step needs, the most of all connections of a pair."""
     waits: dict[Link, np.ndarray] = {}
     for key in graphs.edges:
         receiver, sender = key[0], graphs.senders[key]
@@ -113,7 +115,7 @@ def _waits(graphs: ComputationGraph, names: tuple[str, ...]) -> dict[Link, np.nd
     return waits
 
 
-def _closed(counts: np.ndarray, waits: dict[Link, np.ndarray]) -> np.ndarray:
+def _widen(counts: np.ndarray, waits: dict[Link, np.ndarray]) -> np.ndarray:
     """The cuts, widened until no step before them waits for one behind them."""
     counts = counts.copy()
     ahead = {link: np.pad(needs, ((0, 0), (1, 0))) for link, needs in waits.items()}
@@ -129,20 +131,20 @@ def _closed(counts: np.ndarray, waits: dict[Link, np.ndarray]) -> np.ndarray:
     return counts
 
 
-def _started(
+def _count_started(
     graphs: ComputationGraph,
     names: tuple[str, ...],
-    boss: int,
+    supervisor_index: int,
     waits: dict[Link, np.ndarray],
     steps: int,
 ) -> np.ndarray:
-    """How many steps of each node have started by each tick of the supervisor, and may run."""
-    tick = graphs.vertices[names[boss]].ts_start[:, :steps]
-    behind = _supervised(graphs, names, boss, waits)
+    """Counts the steps of each node that have started by each tick of the supervisor."""
+    tick = graphs.vertices[names[supervisor_index]].ts_start[:, :steps]
+    behind = _count_supervised(graphs, names, supervisor_index, waits)
     counts = np.zeros((*tick.shape, len(names)), np.int64)
     for episode in range(len(tick)):
         for position, name in enumerate(names):
-            if position != boss:
+            if position != supervisor_index:
                 vertex = graphs.vertices[name]
                 count = int(vertex.counts[episode])
                 start, after = vertex.ts_start[episode, :count], behind[position][episode, :count]
@@ -152,19 +154,24 @@ def _started(
     return counts
 
 
-def _supervised(
-    graphs: ComputationGraph, names: tuple[str, ...], boss: int, waits: dict[Link, np.ndarray]
+def _count_supervised(
+    graphs: ComputationGraph,
+    names: tuple[str, ...],
+    supervisor_index: int,
+    waits: dict[Link, np.ndarray],
 ) -> list[np.ndarray]:
-    """How many steps of the supervisor each step of each node waits for, by whatever way."""
+    """Counts the steps of the supervisor that each step of each node waits for, by whatever way."""
     behind = [np.zeros(graphs.vertices[name].seq.shape, np.int64) for name in names]
-    behind[boss] += np.arange(1, graphs.vertices[names[boss]].seq.shape[-1] + 1)
+    behind[supervisor_index] += np.arange(
+        1, graphs.vertices[names[supervisor_index]].seq.shape[-1] + 1
+    )
     rows = np.arange(graphs.num_episodes)[:, None]
     widened = True
     while widened:
         widened = False
         for (receiver, sender), needs in waits.items():
             # A sender that never takes a step is waited for by nobody.
-            if receiver == boss or not needs.any():
+            if receiver == supervisor_index or not needs.any():
                 continue
             through = np.where(needs > 0, behind[sender][rows, np.maximum(needs - 1, 0)], 0)
             through = np.maximum.accumulate(through, axis=-1)
@@ -177,7 +184,7 @@ def _supervised(
 @final
 @dataclass(frozen=True)
 class Demands:
-    """What partitions ask for, without absolute numbers; the supervisor's last step is left out.
+    """The demands of partitions, without absolute numbers; the supervisor's last step is left out.
 
     Args:
         counts: of shape (partitions, kinds): how many steps each node takes.
@@ -190,15 +197,15 @@ class Demands:
 
     @property
     def kinds(self) -> int:
-        """How many kinds there are."""
+        """The number of kinds."""
         return self.counts.shape[1]
 
     def nothing_done(self) -> Int[np.ndarray, "partitions kinds"]:
-        """How many steps have been taken at the beginning: none."""
+        """Returns the counts of steps at the beginning: none."""
         return np.zeros_like(self.counts)
 
     def ready(self, done: Int[np.ndarray, "partitions kinds"], kind: int) -> Bool[np.ndarray, "_"]:
-        """Where a node of this kind has a step left that waits for nobody any more."""
+        """Returns where a node of this kind has a step left that waits for nobody any more."""
         at = done[:, kind]
         free = at < self.counts[:, kind]
         for sender, needs in self._senders[kind]:
@@ -243,13 +250,13 @@ def demands(cuts: Cuts) -> tuple[Demands, Int[np.ndarray, "episodes steps"]]:
     """The different demands of all partitions, and which of them each partition has."""
     before, after = cuts.counts[:, :-1], cuts.counts[:, 1:]
     counts = (after - before).reshape(-1, len(cuts.kinds))
-    boss = cuts.kinds.index(cuts.supervisor)
-    counts[:, boss] = 0
+    supervisor_index = cuts.kinds.index(cuts.supervisor)
+    counts[:, supervisor_index] = 0
     most = int(counts.max(initial=0))
     rows = np.arange(len(before))[:, None, None]
     waits = {}
     for (receiver, sender), needs in cuts.waits.items():
-        if boss not in (receiver, sender):
+        if supervisor_index not in (receiver, sender):
             at = before[..., [receiver]] + np.arange(most + 1)
             padded = np.pad(needs, ((0, 0), (0, most + 1)))
             local = np.maximum(padded[rows, at] - before[..., [sender]], 0)

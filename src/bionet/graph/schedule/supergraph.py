@@ -35,7 +35,7 @@ Progress = Callable[[float], None]
 
 @final
 class Supergraph(enum.Enum):
-    """How partitions are brought into one order of slots.
+    """The ways to bring partitions into one order of slots.
 
     Attributes:
         TOPOLOGICAL: one step at a time, with a slot of every kind for each.
@@ -74,7 +74,7 @@ class Schedule:
     graph: nx.DiGraph
 
     def __len__(self) -> int:
-        """How many slots there are."""
+        """Returns the number of slots."""
         return len(self.slots)
 
     def slots_of(self, kind: str) -> list[int]:
@@ -107,18 +107,18 @@ def schedule(
         raise TypeError(f"supergraph: needs a bionet.graph.Supergraph, got {mode!r}.")
     backtrack = whole_number("backtrack:", backtrack)
     asked, which = demands(cuts)
-    boss = cuts.kinds.index(cuts.supervisor)
+    supervisor_index = cuts.kinds.index(cuts.supervisor)
     if mode is Supergraph.MCS:
         start = [] if S_init is None else [cuts.kinds.index(kind) for kind in _kinds(S_init, cuts)]
         slots = fewest_slots(asked, start, backtrack, progress)
         fits = _eager(asked, slots)
-        return _scheduled(cuts, which, asked, slots, fits, None, S_init)
+        return _schedule(cuts, which, asked, slots, fits, None, S_init)
     runs = generations(asked) if mode is Supergraph.GENERATIONAL else _one_by_one(asked)
-    others = [kind for kind in range(asked.kinds) if kind != boss]
+    others = [kind for kind in range(asked.kinds) if kind != supervisor_index]
     slots = [kind for _ in runs for kind in others]
     generation = [number for number in range(len(runs)) for _ in others]
     fits = [run[:, kind] for run in runs for kind in others]
-    return _scheduled(cuts, which, asked, slots, fits, [*generation, len(runs)], None)
+    return _schedule(cuts, which, asked, slots, fits, [*generation, len(runs)], None)
 
 
 def generations(asked: Demands) -> list[Bool[np.ndarray, "demands kinds"]]:
@@ -157,7 +157,7 @@ def fewest_slots(
         for slots in grown:
             if len(best) == least:
                 return best
-            left = _thinned(asked, mirrored, slots, len(start), order)
+            left = _thin(asked, mirrored, slots, len(start), order)
             best = min(best, left, key=len)
     return best
 
@@ -198,9 +198,7 @@ def _grown(
     return slots
 
 
-def _thinned(
-    asked: Demands, mirrored: Demands, slots: list[int], kept: int, order: int
-) -> list[int]:
+def _thin(asked: Demands, mirrored: Demands, slots: list[int], kept: int, order: int) -> list[int]:
     """The slots without those that can go, asked in the order of this number.
 
     The first two orders go from the beginning to the end, and back. The others part the slots
@@ -242,7 +240,7 @@ def _swept(
 
 
 def _eager(asked: Demands, slots: list[int]) -> list[Bool[np.ndarray, " demands"]]:
-    """Which demands have a step for each slot, if each step is taken as early as it can be."""
+    """Returns which demands have a step for each slot, if all are taken as early as can be."""
     done, fits = asked.nothing_done(), []
     for kind in slots:
         fits.append(asked.ready(done, kind))
@@ -261,7 +259,7 @@ def _one_by_one(asked: Demands) -> list[Bool[np.ndarray, "demands kinds"]]:
     return runs
 
 
-def _scheduled(
+def _schedule(
     cuts: Cuts,
     which: np.ndarray,
     asked: Demands,

@@ -96,13 +96,13 @@ def _narrow(leaf: np.ndarray) -> np.ndarray:
 
 
 def _buffer_sizes(
-    graphs: WindowedGraph, nodes: dict[str, SlotTimings], boss: str
+    graphs: WindowedGraph, nodes: dict[str, SlotTimings], supervisor: str
 ) -> dict[str, int]:
-    """How far back from the beginning of a pass its windows reach, one at least."""
+    """Returns how far back from the beginning of a pass its windows reach, one at least."""
     sizes, before = dict.fromkeys(nodes, 1), taken(nodes)
     for (receiver, name), sender in graphs.senders.items():
         if receiver in nodes and sender in nodes:
-            count = read_after(receiver, sender, boss, before, nodes)
+            count = read_after(receiver, sender, supervisor, before, nodes)
             found = origins(np.asarray(nodes[receiver].windows[name].seq), count)
             sizes[sender] = max(sizes[sender], rows_needed(found, nodes[receiver].run))
     return sizes

@@ -17,7 +17,7 @@ from bionet.graph.state import Window
 
 @final
 class SlotTimings(eqx.Module):
-    """What the slots of one node do, in every step of every episode.
+    """The table of one node's slots, in every step of every episode.
 
     Args:
         run: whether the slot runs at all.
@@ -60,5 +60,5 @@ class Timings(eqx.Module):
 
     @property
     def num_steps(self) -> int:
-        """How many steps of the supervisor the tables hold."""
+        """The number of steps of the supervisor in the tables."""
         return self.nodes[self.slots[-1]].run.shape[1]

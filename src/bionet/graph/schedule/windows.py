@@ -1,4 +1,4 @@
-"""Which messages a step sees: the last ones that have come in by then.
+"""Windows: the messages that a step sees are the last ones that have come in by then.
 
 A window of a step is the last `window` messages with `seq_in` up to the step's number, the
 oldest first. Where fewer have come in, it begins with -1, which is the output that the sender
@@ -54,7 +54,7 @@ def windowed(graphs: ComputationGraph, sizes: Mapping[Key, int]) -> WindowedGrap
 
 
 def message_windows(graphs: ComputationGraph, key: Key, window: int) -> Window:
-    """What each step of a receiver sees on one connection.
+    """Finds the window of each step of a receiver on one connection.
 
     Args:
         graphs: stacked episodes.
@@ -66,15 +66,15 @@ def message_windows(graphs: ComputationGraph, key: Key, window: int) -> Window:
     """
     edge, sender = graphs.edges[key], graphs.vertices[graphs.senders[key]]
     place = _places(graphs, key, window)
-    seq = _looked_up(edge.seq_out, place)
-    sent = _looked_up(sender.ts_end, seq)
-    arrived = _looked_up(edge.ts_recv, place)
+    seq = _look_up(edge.seq_out, place)
+    sent = _look_up(sender.ts_end, seq)
+    arrived = _look_up(edge.ts_recv, place)
     return Window(seq, np.where(seq < 0, 0, sent), np.where(seq < 0, 0, arrived))
 
 
 def newest_seen(graphs: ComputationGraph, key: Key) -> Int[np.ndarray, "episodes steps"]:
     """The last message that each step of a receiver has seen on one connection, or -1."""
-    return _looked_up(graphs.edges[key].seq_out, _places(graphs, key, 1))[..., 0]
+    return _look_up(graphs.edges[key].seq_out, _places(graphs, key, 1))[..., 0]
 
 
 def to_networkx(graphs: WindowedGraph, episode: int) -> nx.DiGraph:
@@ -101,7 +101,7 @@ def to_networkx(graphs: WindowedGraph, episode: int) -> nx.DiGraph:
 
 
 def _places(graphs: ComputationGraph, key: Key, window: int) -> np.ndarray:
-    """Where among the messages of a connection each step's window lies, or -1."""
+    """Finds the place of each step's window among the messages of a connection, or -1."""
     edge, receiver = graphs.edges[key], graphs.vertices[key[0]]
     place = np.full((*receiver.seq.shape, window), -1)
     for episode, seq_in in enumerate(edge.seq_in):
@@ -109,11 +109,11 @@ def _places(graphs: ComputationGraph, key: Key, window: int) -> np.ndarray:
         count = int(receiver.counts[episode])
         behind = np.searchsorted(seq_in[seen], np.arange(count), "right")
         rank = behind[:, None] + np.arange(-window, 0)
-        place[episode, :count] = _looked_up(seen[None], rank[None])[0]
+        place[episode, :count] = _look_up(seen[None], rank[None])[0]
     return place
 
 
-def _looked_up(values: np.ndarray, place: np.ndarray) -> np.ndarray:
+def _look_up(values: np.ndarray, place: np.ndarray) -> np.ndarray:
     """`values[episode, place]`, with -1 where the place is negative."""
     if not values.shape[-1]:
         return np.full(place.shape, -1)

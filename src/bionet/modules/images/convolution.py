@@ -108,7 +108,7 @@ class Convolution2D(AbstractAdapter):
         k = width(owner, "out_channels", out_channels)
         size = pair(owner, "kernel_size", kernel_size)
         self.stride = pair(owner, "stride", stride)
-        self.padding = _known_padding(owner, padding)
+        self.padding = _check_padding(owner, padding)
         self.reduction = known_reduction(owner, reduction)
         self.strength = per_unit(owner, "strength", strength, k, dtype, each="output channel")
         self.threshold = per_unit(owner, "threshold", threshold, k, dtype, each="output channel")
@@ -231,7 +231,7 @@ class TransposedConvolution2D(AbstractAdapter):
         k = width(owner, "out_channels", out_channels)
         size = pair(owner, "kernel_size", kernel_size)
         self.stride = pair(owner, "stride", stride)
-        self.padding = _known_padding(owner, padding)
+        self.padding = _check_padding(owner, padding)
         self.reduction = known_reduction(owner, reduction)
         self.strength = per_unit(owner, "strength", strength, k, dtype, each="output channel")
         self.threshold = per_unit(owner, "threshold", threshold, k, dtype, each="output channel")
@@ -317,7 +317,7 @@ def _message_shape(
     return jax.eval_shape(send, jax.ShapeDtypeStruct((1, *shape), edge.W.dtype), edge.W).shape[1:]
 
 
-def _known_padding(owner: str, padding: Padding) -> Padding:
+def _check_padding(owner: str, padding: Padding) -> Padding:
     if padding not in PADDINGS:
         raise ValueError(f"{owner}: {unknown('padding', padding, PADDINGS)}")
     return padding

@@ -65,15 +65,15 @@ class Reshaped(AbstractAdapter):
         if not isinstance(inner, AbstractAdapter):
             raise TypeError(f"Reshaped: inner needs an adapter, got {type(inner).__name__}.")
         self.inner, self.needs_key = inner, inner.needs_key
-        self.sender_shape = _refolded("sender_shape", sender_shape, inner.sender_shape)
-        self.receiver_shape = _refolded("receiver_shape", receiver_shape, inner.receiver_shape)
+        self.sender_shape = _refold("sender_shape", sender_shape, inner.sender_shape)
+        self.receiver_shape = _refold("receiver_shape", receiver_shape, inner.receiver_shape)
 
     def __call__(self, x: Array, rng: PRNGKeyArray | None = None) -> Array:
         """The message of `inner`, in the shape of the receiver."""
         return _fold(self.inner(self._sent(x), rng), self.receiver_shape)
 
     def trained(self) -> dict[str, bool | Array]:
-        """What learns in `inner`."""
+        """Returns the trained leaves of `inner`."""
         return {"inner": True} if self.inner.trained() else {}
 
     def increments(
@@ -82,7 +82,7 @@ class Reshaped(AbstractAdapter):
         """The increments of `inner`, as a module of its structure."""
         if not self.inner.trained():
             return {}
-        targets = self._received("y", y), self._received("y_hat", y_hat)
+        targets = self._receive("y", y), self._receive("y_hat", y_hat)
         added = self.inner.increments(self._sent(x), *targets, gate)
         zeros = jax.tree.map(jnp.zeros_like, self.inner)
         leaves = lambda inner: [getattr(inner, name) for name in added]  # noqa: E731
@@ -90,16 +90,16 @@ class Reshaped(AbstractAdapter):
 
     def target_faults(self, y: Array) -> Faults:
         """The faults that `inner` finds with the labels in its own shape."""
-        return self.inner.target_faults(self._received("y", y))
+        return self.inner.target_faults(self._receive("y", y))
 
     def _sent(self, x: Array) -> Array:
         return _unfold("x", x, self.sender_shape, self.inner.sender_shape)
 
-    def _received(self, name: str, buffer: Array) -> Array:
+    def _receive(self, name: str, buffer: Array) -> Array:
         return _unfold(name, buffer, self.receiver_shape, self.inner.receiver_shape)
 
 
-def _refolded(
+def _refold(
     name: str, value: Sequence[int] | None, inner: tuple[int, ...] | None
 ) -> tuple[int, ...] | None:
     if value is None:

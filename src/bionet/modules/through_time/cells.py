@@ -204,7 +204,7 @@ class CellChain(AbstractSequenceCell):
         return tuple(cell.initial(batch_shape) for cell in self.cells)
 
     def trained(self) -> dict[str, bool | Array]:
-        """What learns in each cell."""
+        """Returns the trained leaves of each cell."""
         return {"cells": True}
 
 

@@ -17,7 +17,7 @@ from bionet.modules.parameters import per_unit
 
 @final
 class Leak(eqx.Module):
-    """How much of a voltage, or of another trace, each step leaves.
+    """The share of a voltage, or of another trace, that each step leaves.
 
     A leak that learns is held as `log(leak / (1 - leak))`, so that no step of an optimiser and
     no perturbation takes it out of (0, 1). A fixed one is held as it is and never learns.

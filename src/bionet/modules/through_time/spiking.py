@@ -35,7 +35,7 @@ class AbstractNeuron(AbstractCell):
 
     @abc.abstractmethod
     def spikes(self, state: Any) -> Units:
-        """Which units spike in this state: 1, the others 0."""
+        """Returns 1 for each unit that spikes in this state, else 0."""
 
     @abc.abstractmethod
     def advance(self, current: Units, state: Any, spikes: Units) -> Any:

@@ -109,7 +109,7 @@ class S5(AbstractSequenceCell):
 
     @property
     def discrete(self) -> tuple[Pair, Pair]:
-        """What a step multiplies the state by, and what it multiplies the input by."""
+        """The factors of a step: of the state, and of the input."""
         wide = jnp.promote_types(self.B.dtype, jnp.float32)
         decay, frequency = jnp.exp(self.log_decay.astype(wide)), self.frequency.astype(wide)
         step = jnp.exp(self.log_step.astype(wide))
@@ -127,7 +127,7 @@ class S5(AbstractSequenceCell):
     ) -> tuple[Float[Array, "*batch units"], Pair]:
         """The answer to `x`, and the state that it leaves."""
         pole, driven = self.discrete
-        state = plus(times(pole, state), _driven(x, driven))
+        state = plus(times(pole, state), _drive(x, driven))
         return self._read(state, x), state
 
     def over_time(
@@ -135,7 +135,7 @@ class S5(AbstractSequenceCell):
     ) -> tuple[Float[Array, "time *batch units"], Pair]:
         """All answers, and the state after the last step."""
         pole, driven = self.discrete
-        states = linear_recurrence(pole, _driven(xs, driven), state, self.parallel, unroll)
+        states = linear_recurrence(pole, _drive(xs, driven), state, self.parallel, unroll)
         return self._read(states, xs), jax.tree.map(lambda s: s[-1], states)
 
     def initial(self, batch_shape: Shape = ()) -> Pair:
@@ -154,7 +154,7 @@ class S5(AbstractSequenceCell):
         return real + imaginary + self.D * xs.astype(self.D.dtype)
 
 
-def _driven(xs: Float[Array, "... units"], driven: Pair) -> Pair:
+def _drive(xs: Float[Array, "... units"], driven: Pair) -> Pair:
     return Pair(*(xs.astype(matrix.dtype) @ matrix for matrix in driven))
 
 

@@ -142,7 +142,7 @@ class Surrogate(eqx.Module):
         return _step(self.kind)(x, self.slope.astype(x.dtype))
 
     def derivative(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """What stands in for the derivative at `x`."""
+        """Returns the surrogate of the derivative at `x`."""
         return _KINDS[self.kind][0](x, self.slope.astype(x.dtype))
 
     def trained(self) -> dict[str, bool | Array]:

@@ -51,7 +51,7 @@ class ShortEpochs(AbstractBatches):
 @final
 @dataclass(frozen=True)
 class Pace:
-    """How a budget is spent.
+    """The pace at which a budget is spent.
 
     Attributes:
         epochs: how many, the last one included.
@@ -84,7 +84,7 @@ def paced(budget: Budget, batches: AbstractBatches, examples: int, evaluations: 
 
 
 def batch_examples(batches: AbstractBatches) -> int:
-    """How many examples a batch has."""
+    """Returns the number of examples of a batch."""
     shapes = eqx.filter_eval_shape(
         lambda key: batches.batch(batches.plan(key), jnp.asarray(0)), jax.random.key(0)
     )

@@ -91,7 +91,7 @@ def changed(arm: Arm, change: Mapping[str, Any]) -> Arm:
 
 
 def option_names(arm: Arm) -> list[str]:
-    """What can be set of an arm's method; nothing where it is the recipe's own."""
+    """Lists what can be set of an arm's method; nothing where it is the recipe's own."""
     if arm.method is None or arm.method not in METHODS:
         return []
     return [field.name for field in dataclasses.fields(METHODS[arm.method].Options)]
@@ -163,7 +163,7 @@ def check(study: Study) -> None:
 
 
 def _check_spaces(study: Study, arm: str, recipe: Recipe[Any]) -> None:
-    """Whether what is tuned exists, and whether each value of a choice is taken."""
+    """Checks that what is tuned exists, and that each value of a choice is taken."""
     if study.tuning is None:
         return
     known = [*option_names(study.arms[arm]), *recipe.flat]

@@ -35,7 +35,7 @@ class StudyFile:
 
     @property
     def directory(self) -> Path:
-        """Where results, figures and the report are written."""
+        """The directory of results, figures and the report."""
         return self.path.parent
 
     @property
@@ -90,6 +90,6 @@ def declared(text: str, name: str) -> Study:
     if not isinstance(found, Study):
         came = "nothing" if found is None else f"something of type {type(found).__name__}"
         raise ValueError(
-            f"The study file '{name}' needs to define STUDY, a bionet.studies.Study; {came} came."
+            f"The study file '{name}' needs to define STUDY, a bionet.studies.Study, got {came}."
         )
     return found

@@ -1,4 +1,4 @@
-"""What a study fixes before it runs: arms, data, seeds, budgets, metric, comparisons.
+"""The protocol of a study, fixed before it runs: arms, data, seeds, budgets, metric, comparisons.
 
 A study asks one question. It is written down once, as frozen data that is checked when it is
 made, and everything that is run follows from it: the trials, their hashes, and what a report
@@ -31,7 +31,7 @@ _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 @final
 @dataclass(frozen=True)
 class Budget:
-    """How long every arm trains.
+    """The training budget of every arm.
 
     "epochs" are passes over the training data, "examples" the training examples seen. An
     "evaluation" is one pass of a network over one batch: each member of a population is one, a
@@ -197,8 +197,8 @@ class Study:
         where = f"Study {self.name!r}"
         _need_slug("Study: its name", self.name)
         if not self.question.strip():
-            raise ValueError(f"{where} needs a question in words; an empty one came.")
-        object.__setattr__(self, "seeds", _checked_seeds(where, self.seeds))
+            raise ValueError(f"{where} needs a question in words, got an empty one.")
+        object.__setattr__(self, "seeds", _check_seeds(where, self.seeds))
         _check_arms(where, self.arms)
         own_fields(self, "arms")
         for role in ("control", "against"):
@@ -214,7 +214,7 @@ class Study:
         return tuple(name for name, arm in self.arms.items() if not arm.control)
 
     def check_seeds(self) -> None:
-        """Whether there are enough seeds for intervals and paired differences.
+        """Checks that there are enough seeds for intervals and paired differences.
 
         Raises:
             ValueError: there are fewer than two.
@@ -231,28 +231,28 @@ def _need_slug(where: str, name: Any) -> None:
     if not isinstance(name, str) or not _SLUG.fullmatch(name):
         raise ValueError(
             f"{where} needs to be in kebab case (small letters and digits, joined by hyphens, as "
-            f"in 'local-vs-es'); {name!r} came."
+            f"in 'local-vs-es'), got {name!r}."
         )
 
 
 def _check_arms(where: str, arms: Any) -> None:
     if not isinstance(arms, Mapping) or not arms:
-        raise ValueError(f"{where} needs arms, as {{name: Arm(...)}}; {arms!r} came.")
+        raise ValueError(f"{where} needs arms, as {{name: Arm(...)}}, got {arms!r}.")
     for name, arm in arms.items():
         _need_slug(f"{where}: the name of an arm", name)
         if not isinstance(arm, Arm):
             raise TypeError(f"{where}: arm {name!r} needs an Arm, got {type(arm).__name__}.")
 
 
-def _checked_seeds(where: str, seeds: Any) -> tuple[int, ...]:
+def _check_seeds(where: str, seeds: Any) -> tuple[int, ...]:
     if isinstance(seeds, (int, str)) or not isinstance(seeds, Sequence):
-        raise TypeError(f"{where} needs its seeds one by one, as in range(5); {seeds!r} came.")
+        raise TypeError(f"{where} needs its seeds one by one, as in range(5), got {seeds!r}.")
     found = tuple(seeds)
     for seed in found:
         if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
-            raise TypeError(f"{where}: a seed is a whole number from 0 on; {seed!r} came.")
+            raise TypeError(f"{where}: a seed is a whole number from 0 on, got {seed!r}.")
     if not found or len(set(found)) < len(found):
-        raise ValueError(f"{where} needs one seed at least and none twice; {found} came.")
+        raise ValueError(f"{where} needs one seed at least and none twice, got {found}.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What may be tuned: the values that a field of a config or an option of a method can take.
+"""Spaces of tuning: the values that a field of a config or an option of a method can take.
 
 A space is a plain frozen value, checked when it is made. Optuna is not needed to write one
 down; `bionet.studies.run.tuning` hands it over when a study is tuned.

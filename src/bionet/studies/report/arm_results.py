@@ -1,4 +1,4 @@
-"""What the lines of a study say about each arm: values by seed, costs, curves, method, task.
+"""The results of each arm in the lines of a study: values by seed, costs, curves, method, task.
 
 Everything that a report tells comes from here, and here from the lines alone. A value that is
 missing, or no finite number, is left out, and `without` names its seed.
@@ -40,7 +40,7 @@ class ArmResults:
 
     @property
     def seeds(self) -> int:
-        """How many seeds have a line."""
+        """The number of seeds that have a line."""
         return len(self.lines)
 
     @property
@@ -50,7 +50,7 @@ class ArmResults:
 
     @property
     def control(self) -> bool:
-        """Whether the recipe's frozen control was taken in place of the network."""
+        """True if the recipe's frozen control was taken in place of the network."""
         return bool(self.config.get("control"))
 
     @property
@@ -65,13 +65,13 @@ class ArmResults:
 
     @property
     def application(self) -> str:
-        """What the recipe is for; the data where the recipe is not registered here."""
+        """The recipe's application; the data where the recipe is not registered here."""
         spec = zoo.REGISTRY.get(self.config.get("recipe", ""))
         return self.task if spec is None else spec.application
 
     @property
     def method(self) -> str:
-        """How it was trained."""
+        """The method that trained it."""
         if self.control:
             return FROZEN
         spec = zoo.REGISTRY.get(self.config.get("recipe", ""))
@@ -122,17 +122,17 @@ def arm_results(lines: Sequence[Line]) -> list[ArmResults]:
 
 
 def finite(value: Any) -> bool:
-    """Whether a value of a line is a number."""
+    """Returns whether a value of a line is a number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def lower_is_better(metric: str) -> bool:
-    """Whether less of a metric is better: of losses, and of nothing else."""
+    """Returns whether less of a metric is better: of losses, and of nothing else."""
     return metric.endswith("loss")
 
 
 def is_share(metric: str, arms: Sequence[ArmResults]) -> bool:
-    """Whether a metric is a share of 1, told in per cent: all values say so, and it is no loss."""
+    """Returns whether a metric is shown in per cent: all values are shares, and it is no loss."""
     values = [value for arm in arms for value in arm.values(metric).values()]
     return not lower_is_better(metric) and all(0 <= value <= 1 for value in values)
 

@@ -53,7 +53,7 @@ def compare(paths: Sequence[str | Path], out: str | Path | None = None) -> str:
         notes += _notes(label, standing, tasks)
     parts = ["# Studies side by side"]
     if out is not None:
-        parts += [_written([file for file, _ in found], Path(out)), *_drawn(labelled, Path(out))]
+        parts += [_write([file for file, _ in found], Path(out)), *_draw(labelled, Path(out))]
     parts += [_table(labelled), _runs(labelled)]
     parts += ["\n".join(f"- {note}" for note in notes)] if notes else []
     text = "\n\n".join(part for part in parts if part)
@@ -62,7 +62,7 @@ def compare(paths: Sequence[str | Path], out: str | Path | None = None) -> str:
     return text
 
 
-def _written(files: Sequence[StudyFile], out: Path) -> str:
+def _write(files: Sequence[StudyFile], out: Path) -> str:
     done = f"{command('compare', *files)} --out {inside(out)}"
     return f"Written by `{done}` from the lines of these studies; change nothing by hand."
 
@@ -127,7 +127,7 @@ def _runs(labelled: Sequence[tuple[str, Task]]) -> str:
     )
 
 
-def _drawn(labelled: Sequence[tuple[str, Task]], out: Path) -> list[str]:
+def _draw(labelled: Sequence[tuple[str, Task]], out: Path) -> list[str]:
     """A heat map for each metric that has more than one column."""
     parts = []
     for metric in dict.fromkeys(task.metric for _, task in labelled):
@@ -158,7 +158,7 @@ def _labels(files: Sequence[StudyFile]) -> list[str]:
 
 
 def _notes(label: str, found: Standing, tasks: Sequence[Task]) -> list[str]:
-    """What is not in the tables."""
+    """Lists what is not in the tables."""
     told = [f"arm `{name}` is left out: {why}." for name, why in left_out(found, tasks).items()]
     if found.missing:
         trials = "1 trial has" if found.missing == 1 else f"{found.missing} trials have"

@@ -1,4 +1,4 @@
-"""What was reached at what cost: fronts, curves with bands, equal costs, and thresholds.
+"""Metric against cost: fronts, curves with bands, equal costs, and thresholds.
 
 Final values are those of the test split. Learning curves, and all that is read from them, are of
 the validation split, as it is looked at after each epoch.
@@ -41,7 +41,7 @@ class Band:
 @final
 @dataclass(frozen=True)
 class Reach:
-    """What it cost to reach a threshold for the first time.
+    """The cost of reaching a threshold for the first time.
 
     Attributes:
         median: over all seeds, those that never reach it counted as infinite; infinity where half
@@ -124,7 +124,7 @@ def equal_cost(arms: Sequence[ArmResults], metric: str, cost: str) -> float | No
 
 
 def reach(curves: Sequence[Points], threshold: float, *, lower: bool = False) -> Reach:
-    """What the seeds of an arm have spent when an epoch first ended at a threshold or beyond.
+    """Returns the cost of each seed of an arm when an epoch first ended at a threshold or beyond.
 
     Args:
         curves: (cost, value) points of each seed.

@@ -23,7 +23,7 @@ from bionet.studies.report.statistics import mean
 def draw_results(task: Task, path: Path) -> Path:
     """Each seed of each arm, with means and intervals."""
     control = "; in grey, the control's" if any(arm.control for arm in task.arms) else ""
-    plot_results(_reached(task), xlabel=f"{task.metric} on the test split", share=task.share,
+    plot_results(_reach(task), xlabel=f"{task.metric} on the test split", share=task.share,
                  title=f"{_title(task)}: each seed, mean and 95 % interval{control}",
                  path=path)  # fmt: skip
     return path
@@ -55,7 +55,7 @@ def curve_costs(task: Task) -> tuple[str, ...]:
 
 
 def draw_front(task: Task, path: Path) -> Path | None:
-    """What was reached at what cost; None where no cost is known."""
+    """Draws the metric against the cost; None where no cost is known."""
     places = {arm.name: place for place, arm in enumerate(task.arms)}
     drawn = []
     for cost, label in COSTS.items():
@@ -64,7 +64,7 @@ def draw_front(task: Task, path: Path) -> Path | None:
             drawn.append(Cost(label, spent, [places[name] for name in task_front(task, cost)]))
     if not drawn:
         return None
-    plot_front(_reached(task), drawn, ylabel=f"{task.metric} on the test split",
+    plot_front(_reach(task), drawn, ylabel=f"{task.metric} on the test split",
                share=task.share, title=f"{_title(task)}: what was reached at what cost",
                path=path)  # fmt: skip
     return path
@@ -125,7 +125,7 @@ def _column(arm: ArmResults) -> str:
     return arm.application if arm.application == arm.task else f"{arm.application}\n{arm.task}"
 
 
-def _reached(task: Task) -> list[Reached]:
+def _reach(task: Task) -> list[Reached]:
     found = []
     for place, arm in enumerate(task.arms):
         values = list(arm.values(task.metric).values())

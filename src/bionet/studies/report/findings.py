@@ -71,7 +71,7 @@ def _section(study: Path, prefix: str) -> str:
         parts += _tables(report, link, report.relative_to(study))
     command = _command(text)
     parts += [f"**Reproduce.** `{command}`"] if command else []
-    return "\n\n".join(_linked(part, link) if part[0] == "*" else part for part in parts)
+    return "\n\n".join(_link(part, link) if part[0] == "*" else part for part in parts)
 
 
 def _paragraph(text: str, names: tuple[str, ...]) -> str:
@@ -107,6 +107,6 @@ def _tables(report: Path, link: str, place: Path) -> list[str]:
     return [f"{told}{f', on {task}' if task else ''}:\n\n{table.strip()}" for task, table in found]
 
 
-def _linked(text: str, link: str) -> str:
+def _link(text: str, link: str) -> str:
     """Links of a study's page, seen from another directory."""
     return re.sub(r"\]\((?!\w+:|#|/)", f"]({link}", text)

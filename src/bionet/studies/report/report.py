@@ -128,7 +128,7 @@ def left_out(found: Standing, tasks: Sequence[Task]) -> dict[str, str]:
 
 
 def _why(found: Standing, name: str) -> str:
-    """Why an arm has no interval."""
+    """Says why an arm has no interval."""
     arm = found.arms[name]
     if arm.unready:
         return f"{arm.unready}, so its results do not count yet"
@@ -158,7 +158,7 @@ def _parts(
     if len({task.metric for task in tasks}) == 1:
         path = file.directory / FIGURES / "heat-map.svg"
         heat = draw_heat_map([(found.study.name, task) for task in tasks], path)
-        shown = _shown(heat, "method by application")
+        shown = _show(heat, "method by application")
         parts += ["## Method by application", shown] if shown else []
     parts += ["## Settings", sections.settings([arm for task in tasks for arm in task.arms])]
     parts += ["## What is not counted", _not_counted(file, found, tasks)]
@@ -207,7 +207,7 @@ def _task(directory: Path, task: Task, named: bool, thresholds: Sequence[float])
     where = f"{task.metric} on {task.name}"
     parts = [f"## Results{on}", sections.results(task)]
     shown = draw_results(task, place / f"{prefix}results.svg")
-    parts.append(_shown(shown, f"{where}: each seed, mean and interval of each arm"))
+    parts.append(_show(shown, f"{where}: each seed, mean and interval of each arm"))
     others = {f"## Against `{task.against}`{on}": task.against}
     if task.control != task.against:
         others[f"## Over the frozen control{on}"] = task.control
@@ -215,16 +215,16 @@ def _task(directory: Path, task: Task, named: bool, thresholds: Sequence[float])
         table = "" if other is None else sections.differences(task, other)
         parts += [title, table] if table else []
     parts += [f"## What it costs{on}", sections.costs(task)]
-    parts.append(_shown(draw_front(task, place / f"{prefix}front.svg"), f"{where} over cost"))
+    parts.append(_show(draw_front(task, place / f"{prefix}front.svg"), f"{where} over cost"))
     for cost in curve_costs(task):
         drawn = draw_curves(task, cost, place / f"{prefix}curves-{cost}.svg")
-        parts.append(_shown(drawn, f"learning curves: {where} over {COSTS.get(cost, cost)}"))
+        parts.append(_show(drawn, f"learning curves: {where} over {COSTS.get(cost, cost)}"))
     equal, reach = sections.equal_costs(task), sections.reaching(task, thresholds)
     parts += [f"## At equal cost{on}", equal] if equal else []
     return parts + ([f"## Cost of a threshold{on}", reach] if reach else [])
 
 
-def _shown(path: Path | None, told: str) -> str:
+def _show(path: Path | None, told: str) -> str:
     return "" if path is None else f"![{told}]({FIGURES}/{path.name})"
 
 
@@ -253,7 +253,7 @@ def _not_counted(file: StudyFile, found: Standing, tasks: Sequence[Task]) -> str
 
 
 def _failures(path: Path) -> dict[str, str]:
-    """What went wrong last, by trial."""
+    """Returns the last failure of each trial."""
     found = {}
     for raw in path.read_bytes().split(b"\n") if path.exists() else ():
         try:

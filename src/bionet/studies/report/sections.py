@@ -48,12 +48,12 @@ class Task:
 
     @property
     def share(self) -> bool:
-        """Whether the main metric is told in per cent."""
+        """True if the main metric is shown in per cent."""
         return is_share(self.metric, self.arms)
 
     @property
     def lower(self) -> bool:
-        """Whether less of the main metric is better."""
+        """True if less of the main metric is better."""
         return lower_is_better(self.metric)
 
     def arm(self, name: str | None) -> ArmResults | None:
@@ -62,7 +62,7 @@ class Task:
 
 
 def results(task: Task) -> str:
-    """What each arm has reached on the test split."""
+    """Writes the section on what each arm has reached on the test split."""
     shares = [is_share(metric, task.arms) for metric in task.metrics]
     told = [
         f"{metric}, %" if share else metric
@@ -115,7 +115,7 @@ def differences(task: Task, other: str) -> str:
 
 
 def costs(task: Task) -> str:
-    """What each arm has spent, and on which fronts it is."""
+    """Writes the section on what each arm has spent, and on which fronts it is."""
     fronts = {cost: task_front(task, cost) for cost in COSTS}
     rows = []
     for arm in task.arms:
@@ -148,7 +148,7 @@ def task_front(task: Task, cost: str) -> list[str]:
 
 
 def equal_costs(task: Task) -> str:
-    """What arms had reached when all of them had spent as much."""
+    """Writes the section on what arms had reached when all of them had spent as much."""
     amounts = {cost: equal_cost(task.arms, task.metric, cost) for cost in CURVE_COSTS}
     known = {cost: amount for cost, amount in amounts.items() if amount is not None}
     arms = [arm for arm in task.arms if not arm.control]
@@ -160,13 +160,13 @@ def equal_costs(task: Task) -> str:
     ]
     header = ["arm", *(f"{cells.amount(amount)} {cost}" for cost, amount in known.items())]
     return (
-        f"{_named(task)} on validation data after the last epoch that ended within the cost that "
+        f"{_name(task)} on validation data after the last epoch that ended within the cost that "
         "every trained arm has spent on every seed.\n\n" + cells.table(header, rows)
     )
 
 
 def reaching(task: Task, given: Sequence[float] = ()) -> str:
-    """What it cost to reach thresholds.
+    """Writes the section on the cost of reaching thresholds.
 
     Args:
         task: the arms.
@@ -199,7 +199,7 @@ def reaching(task: Task, given: Sequence[float] = ()) -> str:
 
 
 def settings(arms: Sequence[ArmResults]) -> str:
-    """How each arm was set up."""
+    """Writes the section on how each arm was set up."""
     rows = []
     for arm in arms:
         chosen: Mapping[str, object] = {
@@ -227,7 +227,7 @@ def _trust(task: Task) -> str:
     )
 
 
-def _named(task: Task) -> str:
+def _name(task: Task) -> str:
     name = task.metric[:1].upper() + task.metric[1:]
     return f"{name} in per cent" if task.share else name
 

@@ -42,14 +42,14 @@ class Interval:
 
     @property
     def holds_zero(self) -> bool:
-        """Whether zero lies in the interval, its ends included."""
+        """True if zero lies in the interval, its ends included."""
         return self.low <= 0 <= self.high
 
 
 @final
 @dataclass(frozen=True)
 class Paired:
-    """How much more an arm has than another one on the same seeds.
+    """The paired difference of two arms: how much more one has on the same seeds.
 
     Attributes:
         difference: the mean difference, arm less other, whatever is better.
@@ -156,7 +156,7 @@ def _interval(values: Sequence[float], statistic: Callable[..., Any]) -> Interva
     _need(len(found))
     if not np.isfinite(found).all():
         raise ValueError(
-            f"An interval needs finite numbers; {found.tolist()} came. Leave out the seeds without "
+            f"An interval needs finite numbers, got {found.tolist()}. Leave out the seeds without "
             "a value, and say so."
         )
     value = float(statistic(found, axis=-1))

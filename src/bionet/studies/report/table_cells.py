@@ -1,4 +1,4 @@
-"""How numbers are written into the tables of a report.
+"""Numbers as they are written into the tables of a report.
 
 Shares are told in per cent with two digits, other values with four significant ones, an interval
 always beside its number. A number that is not there is told in words, never left out.
@@ -30,12 +30,12 @@ def interval(found: Interval, share: bool) -> str:
 
 def gap(found: Interval, share: bool) -> str:
     """A difference with its interval, in points where it is one of shares."""
-    ends = [_signed(each, share) for each in (found.value, found.low, found.high)]
+    ends = [_sign(each, share) for each in (found.value, found.low, found.high)]
     return f"{ends[0]} [{ends[1]}, {ends[2]}]"
 
 
 def standing(found: Paired, *, lower: bool) -> str:
-    """Which way a difference goes, where its interval says so."""
+    """Returns the direction of a difference, where its interval says so."""
     if found.difference.holds_zero:
         return "not told apart"
     return "behind" if (found.difference.value > 0) is lower else "ahead"
@@ -66,7 +66,7 @@ def amounts(values: Sequence[float]) -> str:
 
 
 def reached(found: Reach) -> str:
-    """What it cost to reach a threshold: the median over seeds, and the range of those that did."""
+    """Formats the cost of a threshold: median over seeds, and range of those that reached it."""
     if not found.seeds:
         return NOTHING
     if not found.reached:
@@ -90,6 +90,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], text: int = 1) -
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _signed(value: float, share: bool) -> str:
+def _sign(value: float, share: bool) -> str:
     text = f"{100 * value:+.2f}" if share else f"{value:+.4g}"
     return text.replace("-0.00", "+0.00") if text == "-0.00" else text

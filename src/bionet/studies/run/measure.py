@@ -63,7 +63,7 @@ def measured(trial: Trial) -> Line:
     recipe = Setup.from_dict(trial.config).build()
     budget = Budget(**trial.config["budget"])
     solved = trial.config["control"] and recipe.control is not None and recipe.control.is_solved
-    run = _solved if solved else _trained
+    run = _solve if solved else _trained
     found = run(recipe, trial, budget, clock)
     return {
         "study": trial.study,
@@ -75,7 +75,7 @@ def measured(trial: Trial) -> Line:
         "config": trial.config,
         "metric": recipe.metric,
         "metrics": found.metrics,
-        "curve": _thinned(found.curve),
+        "curve": _thin(found.curve),
         "evaluations": found.evaluations,
         "examples": found.examples,
         "seconds": {
@@ -106,7 +106,7 @@ def _make_room(trial: Trial) -> None:
 @final
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """What a trial has come to, as its line has it."""
+    """The result of a trial, as its line has it."""
 
     metrics: dict[str, float]
     curve: list[dict[str, float]]
@@ -118,7 +118,7 @@ class Found:
 def _trained(recipe: Recipe[Any], trial: Trial, budget: Budget, clock: CompileClock) -> Found:
     """Trains for the budget."""
     tuning = trial.stage == "tuning"
-    recipe, problem, method, meter = _prepared(recipe, trial, budget, clock)
+    recipe, problem, method, meter = _prepare(recipe, trial, budget, clock)
     began = time.perf_counter()
     fitted = fit(
         dataclasses.replace(problem, test=None) if tuning else problem,
@@ -135,7 +135,7 @@ def _trained(recipe: Recipe[Any], trial: Trial, budget: Budget, clock: CompileCl
     return Found(last, meter.curve, meter.evaluations, meter.examples, seconds)
 
 
-def _prepared(
+def _prepare(
     recipe: Recipe[Any], trial: Trial, budget: Budget, clock: CompileClock
 ) -> tuple[Recipe[Any], Problem, AbstractMethod, Meter]:
     """The recipe with as many epochs as the budget has, its problem and method, and the meter."""
@@ -178,7 +178,7 @@ def _evaluations(config: Mapping[str, Any], method: AbstractMethod, problem: Pro
     return _KNOWN[name]
 
 
-def _solved(recipe: Recipe[Any], trial: Trial, budget: Budget, clock: CompileClock) -> Found:
+def _solve(recipe: Recipe[Any], trial: Trial, budget: Budget, clock: CompileClock) -> Found:
     """The frozen control whose readout is solved: one pass over the data, and no budget."""
     problem = recipe.problem(trial.seed)
     began = time.perf_counter()
@@ -195,7 +195,7 @@ def _solved(recipe: Recipe[Any], trial: Trial, budget: Budget, clock: CompileClo
     return Found(dict(control.metrics), curve, steps, examples, seconds)
 
 
-def _thinned(curve: list[dict[str, float]]) -> list[dict[str, float]]:
+def _thin(curve: list[dict[str, float]]) -> list[dict[str, float]]:
     """At most `POINTS` points, evenly spaced, the last one always among them."""
     every = -(-len(curve) // POINTS) or 1
     kept = (point for n, point in enumerate(curve, 1) if n % every == 0 or n == len(curve))

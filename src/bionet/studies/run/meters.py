@@ -1,4 +1,4 @@
-"""What a trial costs while it runs: evaluations, examples, seconds apart from compiling, memory.
+"""Meters of a running trial: evaluations, examples, seconds apart from compiling, memory.
 
 JAX reports when it traces, lowers and compiles; the union of those spans is what compiling took.
 The highest memory is the process' own high-water mark, set back before the trial.
@@ -66,7 +66,7 @@ class Meter:
 
 @final
 class CompileClock:
-    """When JAX traced, lowered or compiled, as it reports it."""
+    """A clock of the times at which JAX traced, lowered or compiled, as it reports them."""
 
     def __init__(self) -> None:
         self._spans: list[tuple[float, float]] = []

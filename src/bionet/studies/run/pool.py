@@ -86,7 +86,7 @@ class Pool:
 
     @property
     def busy(self) -> bool:
-        """Whether a trial waits or runs."""
+        """True if a trial waits or runs."""
         return bool(self.waiting or self._running)
 
     def add(self, trials: Iterable[Trial]) -> None:
@@ -117,7 +117,7 @@ class Pool:
         return found
 
     def _again(self, trial: Trial) -> bool:
-        """Whether a trial whose worker has died gets another; it is then the next."""
+        """Decides whether a trial whose worker has died gets another; it is then the next."""
         self._deaths[trial.hash] += 1
         if self._deaths[trial.hash] >= TRIES:
             return False
@@ -127,12 +127,12 @@ class Pool:
     def _give(self, place: int) -> None:
         if place not in self._workers:
             self._workers[place] = self.engine.hire(place)
-        trial = self._chosen(place)
+        trial = self._choose(place)
         self.waiting.remove(trial)
         self._running[place], self._last_arm[place] = trial, trial.arm
         self.engine.give(self._workers[place], trial)
 
-    def _chosen(self, place: int) -> Trial:
+    def _choose(self, place: int) -> Trial:
         """More of the arm that this worker has compiled; else of an arm that nobody has."""
         mine = self._last_arm.get(place)
         others = {arm for at, arm in self._last_arm.items() if at != place}

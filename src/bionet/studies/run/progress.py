@@ -1,4 +1,4 @@
-"""How far a running study is, as a live table on a terminal and plain lines anywhere else."""
+"""The progress of a running study, as a live table on a terminal and plain lines anywhere else."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Progress:
 
     @classmethod
     def of(cls, standing: Standing) -> Self:
-        """Where a study stands before it runs."""
+        """Returns the progress of a study before it runs."""
         arms = standing.arms
         return cls(
             standing.study.name,
@@ -113,7 +113,7 @@ def plain(progress: Progress, told: str) -> None:
 
 @contextmanager
 def telling(live: bool | None = None) -> Iterator[Tell]:
-    """What `run_study` tells on the screen.
+    """The messages of `run_study` on the screen.
 
     Args:
         live: a table that stays in its place, or lines; None is a table on a terminal only.

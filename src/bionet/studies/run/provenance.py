@@ -1,4 +1,4 @@
-"""Which code a number comes from."""
+"""The provenance of a number: the version of the code."""
 
 from __future__ import annotations
 

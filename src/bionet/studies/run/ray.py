@@ -144,7 +144,7 @@ class RayEngine:
             return Answer(trial, error=told, died=True)
 
     def _seats(self, node: str) -> int:
-        """How many actors one machine may come to hold."""
+        """Returns the number of actors that one machine may come to hold."""
         for each in self._ray.nodes():
             if each["NodeID"] == node:
                 return max(min(self.jobs, int(each["Resources"].get("CPU", 1))), 1)
@@ -175,7 +175,7 @@ class RayEngine:
 
 
 def check_listening(address: str | None) -> None:
-    """Whether anything listens at `host:port`: Ray itself would ask for many minutes.
+    """Checks that something listens at `host:port`: Ray itself would ask for many minutes.
 
     Raises:
         OSError: nothing does.

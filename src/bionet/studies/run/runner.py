@@ -36,7 +36,7 @@ MakeEngine = Callable[[Opening], Engine]
 @final
 @dataclass(frozen=True)
 class Outcome:
-    """What a call of `run_study` has done.
+    """The outcome of a call of `run_study`.
 
     Attributes:
         finished: how many trials it has added to the results.
@@ -168,7 +168,7 @@ class _Run:
         answers = pool.answers()
         self.progress.running = [str(trial) for trial in pool.running]
         for answer in answers:
-            pool.add(self._taken(answer))
+            pool.add(self._take(answer))
         if not answers:
             self.tell(self.progress, "")
 
@@ -200,7 +200,7 @@ class _Run:
         self.progress.done[arm] = len(trials) - len(missing)
         return missing
 
-    def _taken(self, answer: Answer) -> list[Trial]:
+    def _take(self, answer: Answer) -> list[Trial]:
         """Writes down what came of a trial, and returns what can be done now."""
         trial, line = answer.trial, answer.line
         if line is None and answer.diverged and trial.stage == "tuning":
@@ -215,7 +215,7 @@ class _Run:
         self.lines[trial.hash] = line
         self.finished += 1
         self.progress.note(line)
-        self.tell(self.progress, _told(trial, line))
+        self.tell(self.progress, _describe(trial, line))
         if trial.stage == "final":
             return []
         self.tunings[trial.arm].tell(line)
@@ -249,7 +249,7 @@ def _diverged(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _told(trial: Trial, line: Mapping[str, Any]) -> str:
+def _describe(trial: Trial, line: Mapping[str, Any]) -> str:
     """A finished trial in one line."""
     metric = line["metric"]
     value = line["metrics"].get(metric)

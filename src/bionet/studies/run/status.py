@@ -1,4 +1,4 @@
-"""How far a study has come: which of its trials have a line, and which lines are its own.
+"""The status of a study: which of its trials have a line, and which lines are its own.
 
 Everything follows from the study and the lines. A line whose configuration the study no longer
 has is stale: it stays in the file, and no report counts it.
@@ -24,7 +24,7 @@ from bionet.studies.run.tuning import chosen, tuning_lines
 @final
 @dataclass(frozen=True)
 class ArmStanding:
-    """How far an arm has come.
+    """The status of an arm.
 
     Attributes:
         tuning: the lines of its tuning trials, in their order.
@@ -47,7 +47,7 @@ class ArmStanding:
 @final
 @dataclass(frozen=True)
 class Standing:
-    """How far a study has come.
+    """The status of a study.
 
     Attributes:
         study: the study.
@@ -70,7 +70,7 @@ class Standing:
 
     @property
     def missing(self) -> int:
-        """How many final trials have no line."""
+        """The number of final trials without a line."""
         return sum(len(arm.missing) for arm in self.arms.values())
 
     def stale_told(self) -> str:
@@ -102,10 +102,10 @@ def standing_of(path: str | Path) -> tuple[StudyFile, Standing]:
 
 
 def standing(study: Study, read: Read) -> Standing:
-    """How far a study has come, by the lines that were read."""
+    """Returns the status of a study, by the lines that were read."""
     arms = {name: _arm(study, name, read.lines) for name in study.arms}
     used = sum(len(arm.tuning) + len(arm.done) for arm in arms.values())
-    retuned = sum(_retuned(study, name, arm, read.lines) for name, arm in arms.items())
+    retuned = sum(_retune(study, name, arm, read.lines) for name, arm in arms.items())
     return Standing(study, arms, len(read.lines) - used, read, retuned)
 
 
@@ -129,8 +129,8 @@ def _arm(study: Study, arm: str, lines: Sequence[Line]) -> ArmStanding:
     )
 
 
-def _retuned(study: Study, arm: str, found: ArmStanding, lines: Sequence[Line]) -> int:
-    """How many lines of an arm would count with as many tuning trials as have lines."""
+def _retune(study: Study, arm: str, found: ArmStanding, lines: Sequence[Line]) -> int:
+    """Counts the lines of an arm that would count with as many tuning trials as have lines."""
     if study.tuning is None or arm not in study.tuned:
         return 0
     tuning = dataclasses.replace(study.tuning, trials=sys.maxsize)

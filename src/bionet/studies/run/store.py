@@ -31,7 +31,7 @@ TUNING = ("config", "metric", "number")
 @final
 @dataclass(frozen=True)
 class Read:
-    """What a file of results holds.
+    """The content of a file of results.
 
     Attributes:
         lines: the good lines, in the order in which they were written.

@@ -43,7 +43,7 @@ def tuning_id(study: Study, arm: str) -> str:
 
 
 def own_values(study: Study, arm: str) -> dict[str, Any]:
-    """What an arm's first tuning trial takes: its own values, brought into the spaces."""
+    """Returns the values of an arm's first tuning trial: its own, brought into the spaces."""
     if study.tuning is None:
         return {}
     config = config_of(study, arm, {}, study.budget)
@@ -88,7 +88,7 @@ def chosen(lines: Sequence[Line]) -> dict[str, Any] | None:
 
 
 def _value(line: Line) -> float | None:
-    """What a tuning trial has reached; None where it diverged, to NaN or infinity too."""
+    """Returns the value of a tuning trial; None where it diverged, to NaN or infinity too."""
     value = line["metrics"].get(line["metric"])
     return value if value is not None and math.isfinite(value) else None
 
@@ -118,26 +118,26 @@ class ArmTuning:
             line["number"]: _plain(line["config"]["tuning"]["tried"])
             for line in tuning_lines(study, arm, lines)
         }
-        self._study = self._guarded(self._open)
+        self._study = self._guard(self._open)
         self._asked: Any = None
 
     @property
     def done(self) -> bool:
-        """Whether all trials have been told."""
-        return self._told() >= self._trials
+        """True if all trials have a value."""
+        return self._describe() >= self._trials
 
     def next(self) -> Trial | None:
         """The next trial that has no line yet; None where all are done."""
-        return self._guarded(self._next)
+        return self._guard(self._next)
 
     def tell(self, line: Line) -> None:
-        """What the last trial has come to; no value says that it diverged."""
+        """Takes the value of the last trial; None says that it diverged."""
         self._lines[line["trial"]] = line
-        self._guarded(lambda: self._note(line))
+        self._guard(lambda: self._note(line))
 
     def choice(self) -> dict[str, Any] | None:
         """The values of the best trial; None where all diverged."""
-        names = [trial.user_attrs["hash"] for trial in self._finished()]
+        names = [trial.user_attrs["hash"] for trial in self._list_finished()]
         return chosen([self._lines[name] for name in names[: self._trials]])
 
     @property
@@ -146,7 +146,7 @@ class ArmTuning:
 
     def _next(self) -> Trial | None:
         while not self.done:
-            number = self._told()
+            number = self._describe()
             self._study.sampler = self._sampler(number)
             self._begin(number)
             self._asked = self._study.ask(self._distributions())
@@ -177,19 +177,19 @@ class ArmTuning:
         else:
             self._study.tell(self._asked, value)
 
-    def _finished(self) -> list[Any]:
+    def _list_finished(self) -> list[Any]:
         state = self._optuna.trial.TrialState
         return self._study.get_trials(deepcopy=False, states=(state.COMPLETE, state.PRUNED))
 
-    def _told(self) -> int:
-        return len(self._finished())
+    def _describe(self) -> int:
+        return len(self._list_finished())
 
     def _open(self) -> Any:
         """Optuna's study, with what was cut off closed; made anew where it knows too much."""
         make = self._optuna.create_study
         options = {"storage": self._storage, "study_name": self._name, "direction": "maximize"}
         self._study = make(**options, load_if_exists=True)
-        if any(trial.user_attrs.get("hash") not in self._lines for trial in self._finished()):
+        if any(trial.user_attrs.get("hash") not in self._lines for trial in self._list_finished()):
             self._optuna.delete_study(storage=self._storage, study_name=self._name)
             self._study = make(**options)
         state = self._optuna.trial.TrialState
@@ -218,7 +218,7 @@ class ArmTuning:
             return kinds.FloatDistribution(space.low, space.high, log=log)
         return kinds.IntDistribution(space.low, space.high, log=space.log)
 
-    def _guarded(self, act: Any) -> Any:
+    def _guard(self, act: Any) -> Any:
         """Does something with the file; what the file lacks is told as the system's error."""
         try:
             return act()

@@ -1,4 +1,4 @@
-"""What passes between the process that leads a study and those that do its trials.
+"""Messages between the process that leads a study and its workers.
 
 An `Opening` says once what a worker needs: the study file, which may register recipes, the cores
 that it may use, and what to do with a trial. A `Desk` is the worker's side, the same for local
@@ -29,7 +29,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 @final
 @dataclass(frozen=True)
 class Opening:
-    """What a worker is told once.
+    """The setup of a worker, sent once.
 
     Attributes:
         text: the source of the study file; empty for a study without one.
@@ -54,7 +54,7 @@ class Opening:
 @final
 @dataclass(frozen=True)
 class Answer:
-    """What came of a trial.
+    """The answer of a worker to a trial.
 
     Attributes:
         trial: the trial.
@@ -73,7 +73,7 @@ class Answer:
 
 @final
 class Desk:
-    """Where trials are done, in the process of a worker.
+    """The trials of one worker, in its process.
 
     Args:
         opening: what to do.

@@ -83,10 +83,10 @@ def check_slope(
             f"The method {spec.name!r} needs outputs with a derivative, but the predictor returns "
             f"{_dtypes(like)}. Let it return scores, and leave an argmax to the metric."
         )
-    drawn = (_drawn(k, like) for k in jax.random.split(key, RANDOM_OUTPUTS))
+    drawn = (_draw(k, like) for k in jax.random.split(key, RANDOM_OUTPUTS))
     if any(_has_slope(objective, outputs, y) for outputs in drawn):
         return
-    outputs = _predicted(objective.predict, model, x, key)
+    outputs = _predict(objective.predict, model, x, key)
     if _has_slope(objective, outputs, y):
         return
     if not jnp.isfinite(objective.judged(outputs, y)):
@@ -123,7 +123,7 @@ def check_forward(
         ValueError: outputs that differ by more than 1e-5 of the largest one.
     """
     with jax.default_matmul_precision("highest"):
-        wanted = jnp.asarray(_predicted(predict, model, x, key))
+        wanted = jnp.asarray(_predict(predict, model, x, key))
         try:
             found = _own(own, model, x)
         except (TypeError, ValueError) as error:
@@ -193,7 +193,7 @@ def check_dependence(
     )
 
 
-def _drawn(key: PRNGKeyArray, like: PyTree) -> PyTree:
+def _draw(key: PRNGKeyArray, like: PyTree) -> PyTree:
     """Outputs of the same shapes; those that have no derivative are zero."""
 
     def draw(leaf: Any) -> Array:
@@ -216,7 +216,7 @@ def _has_slope(objective: Objective, outputs: PyTree, y: Array) -> bool:
 
 
 @eqx.filter_jit
-def _predicted(predict: Predict, model: PyTree, x: Array, key: PRNGKeyArray) -> Any:
+def _predict(predict: Predict, model: PyTree, x: Array, key: PRNGKeyArray) -> Any:
     return predict(model, x, key)
 
 
@@ -238,7 +238,7 @@ def _unfollowed(spec: MethodSpec, difference: str) -> ValueError:
 
 
 def _touched(traced: Jaxpr, sources: int | None = None) -> bool:
-    """Whether what a traced program returns depends on the first so many of its inputs."""
+    """Returns whether the result of a traced program depends on the first so many of its inputs."""
     seen = set(traced.invars[:sources])
     for eqn in traced.eqns:
         if any(not isinstance(var, Literal) and var in seen for var in eqn.invars):

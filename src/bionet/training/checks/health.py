@@ -1,4 +1,4 @@
-"""When weights or losses are no numbers any more: which edge, and after which step or epoch.
+"""Weights or losses that are no numbers any more: which edge, and after which step or epoch.
 
 NaN stays in a weight once it is there, so it is enough to look once per epoch, and
 the compiled epoch stays free of checks. Only when something is found is the epoch

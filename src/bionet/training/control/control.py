@@ -1,4 +1,4 @@
-"""How a network is measured with its hidden layers frozen, as a workload declares it.
+"""The control of a workload: how its network is measured with the hidden layers frozen.
 
 There are three kinds. A network of a layer map is left at its random start with its dynamics and
 without recurrence, whichever validation data prefer, and its readout is solved. Any other network
@@ -63,7 +63,7 @@ class Control:
 
     @property
     def is_solved(self) -> bool:
-        """Whether one pass over the data is all that it takes."""
+        """True if one pass over the data is all that it takes."""
         return self.kind != "trained"
 
     def as_method(

@@ -239,12 +239,12 @@ def _linear_readout(model: AbstractOrchestrator) -> bool:
 
 
 def _solvable(module: AbstractModule) -> bool:
-    """Whether the message is `x @ W`, and all of the leaf `W` learns."""
+    """Returns whether the message is `x @ W`, and all of the leaf `W` learns."""
     return isinstance(module, Dense) and module.trained().get("W") is True and _plain(module)
 
 
 def _plain(module: AbstractModule) -> bool:
-    """Whether the matrix is the leaf `W` itself, and not made of it, by normalising say."""
+    """Returns whether the matrix is the leaf `W` itself, and not made of it, by normalising say."""
     return module.matrix is module.W  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -1,4 +1,4 @@
-"""Where a model's linear readout is, and how solved weights are put into it."""
+"""The linear readout of a model: its features, and the place of solved weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 
 class LinearReadout(NamedTuple):
-    """Where a model's linear readout is.
+    """The place of a model's linear readout.
 
     Attributes:
         features: `(model, x, key) -> (n, d)`, what the readout listens to, or `(n, time, d)` where

@@ -66,7 +66,7 @@ class OnWhole(eqx.Module):
     predict: Predict
 
     def __call__(self, model: Restricted, x: Array, key: PRNGKeyArray) -> Array:
-        """What the whole model answers."""
+        """Returns the answer of the whole model."""
         return self.predict(model.whole, x, key)
 
 
@@ -143,14 +143,14 @@ class TrainedReadout(AbstractMethod):
         self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray
     ) -> tuple[TrainState, dict[str, Array]]:
         """A step of the other method."""
-        after, metrics = self.method.step(self._restricted(train_state), batch, key)
+        after, metrics = self.method.step(self._restrict(train_state), batch, key)
         return _of_whole(after), metrics
 
     def finish(self, train_state: TrainState) -> PyTree:
         """The whole model, with the part as it is trained."""
-        return self.method.finish(self._restricted(train_state)).whole
+        return self.method.finish(self._restrict(train_state)).whole
 
-    def _restricted(self, train_state: TrainState) -> TrainState:
+    def _restrict(self, train_state: TrainState) -> TrainState:
         model = Restricted(train_state.model, self.part)
         return TrainState(model, train_state.memory, train_state.step)
 

@@ -184,10 +184,10 @@ def loss_and_gradient(
         return objective(eqx.combine(learning, rest), batch, key)
 
     value, gradient = jax.value_and_grad(loss)(learning)
-    return value, jax.tree.map(_masked, trained_mask(model), gradient, is_leaf=_is_none)
+    return value, jax.tree.map(_mask, trained_mask(model), gradient, is_leaf=_is_none)
 
 
-def _masked(mask: bool | Array, gradient: Array | None) -> Array | None:
+def _mask(mask: bool | Array, gradient: Array | None) -> Array | None:
     if gradient is None or isinstance(mask, bool):
         return gradient
     return jnp.where(mask, gradient, jnp.zeros_like(gradient))

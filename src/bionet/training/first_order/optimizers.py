@@ -81,7 +81,7 @@ def asked_for(
     """
     leaves, structure = jax.tree.flatten(learning)
     shapes = tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves)
-    refusals = _kept(_refusals, optimizer)(optimizer, structure, shapes)
+    refusals = _cache(_refusals, optimizer)(optimizer, structure, shapes)
     if len(refusals) <= len(gives):
         return LOSS[: len(refusals)]
     raise _unmet(owner, refusals, gives)
@@ -103,7 +103,7 @@ def noting(
     """
     if not asked_for(owner, optimizer, learning):
         return optimizer
-    return _kept(_noting, optimizer)(optimizer, owner)
+    return _cache(_noting, optimizer)(optimizer, owner)
 
 
 def note(memory: PyTree, value: Array) -> PyTree:
@@ -127,7 +127,7 @@ def _noting(optimizer: optax.GradientTransformation, owner: str) -> optax.Gradie
     return optax.GradientTransformation(init, update)
 
 
-def _kept(function: Any, optimizer: optax.GradientTransformation) -> Any:
+def _cache(function: Any, optimizer: optax.GradientTransformation) -> Any:
     """A function that remembers its answers, or not, for an optimiser that has no hash."""
     try:
         hash(optimizer)

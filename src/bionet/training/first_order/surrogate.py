@@ -64,13 +64,13 @@ class SurrogateLayer(AbstractLayer):
         return 2 * self.surrogate(local_field) - 1
 
     def trained(self) -> dict[str, bool | Array]:
-        """What learns inside."""
+        """Returns the trained leaves inside."""
         return {"inner": True} if self.inner.trained() else {}
 
     def increments(
         self, x: Array, y: Array, y_hat: Array, gate: Array | None = None
     ) -> Mapping[str, Any]:
-        """What the rule inside adds."""
+        """Returns the increments of the rule inside."""
         if not self.inner.trained():
             return {}
         return {"inner": reversed_sign(self.inner.backward(x, y, y_hat, gate))}

@@ -63,13 +63,13 @@ class SmoothLayer(AbstractLayer):
         return jnp.tanh(self.gain.astype(local_field.dtype) * local_field)
 
     def trained(self) -> dict[str, bool | Array]:
-        """What learns inside."""
+        """Returns the trained leaves inside."""
         return {"inner": True} if self.inner.trained() else {}
 
     def increments(
         self, x: Array, y: Array, y_hat: Array, gate: Array | None = None
     ) -> Mapping[str, Any]:
-        """What the rule inside adds, which asks for the sign of a graded target."""
+        """Returns the increments of the rule inside, which asks for the sign of a graded target."""
         if not self.inner.trained():
             return {}
         gradient = self.inner.backward(x, jnp.where(y >= 0, 1.0, -1.0).astype(y.dtype), y_hat, gate)
@@ -77,7 +77,7 @@ class SmoothLayer(AbstractLayer):
 
 
 def has_signs(model: PyTree) -> bool:
-    """Whether a gradient through the model would stop at a layer of signs."""
+    """Returns whether a gradient through the model would stop at a layer of signs."""
     return any(isinstance(node, SIGNS) for node in _nodes(model))
 
 

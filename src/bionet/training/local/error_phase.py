@@ -228,7 +228,7 @@ class ErrorPhase(AbstractLocalMethod):
         settling, learning_key = jax.random.split(key)
         labels = self.state.place(x, y).readout
         reached, metrics = self._phases(network, x, labels, settling)
-        return _learned(network, reached, labels, learning_key), metrics
+        return _learn(network, reached, labels, learning_key), metrics
 
     def _phases(
         self, network: AbstractOrchestrator, x: Array, labels: Array, key: PRNGKeyArray
@@ -236,15 +236,15 @@ class ErrorPhase(AbstractLocalMethod):
         keys = jax.random.split(key, 4)
         state, last = self.state.place(x), network.lmap.last
         known = clamped_messages(network.lmap, state, "forward")
-        state, warmup = self._settled(network, state, self.warmup, "free", known, keys[0])
+        state, warmup = self._settle(network, state, self.warmup, "free", known, keys[0])
         before, _ = network.predict(state, keys[1], check=False)
         error = softmax_error(labels, before.readout, self.beta.astype(labels.dtype))
         state = before.replace(last, error)
         sent_back = _from_output(network.lmap, state)
-        state, clamped = self._settled(
+        state, clamped = self._settle(
             network, state, self.clamped, "clamped", {**known, **sent_back}, keys[2]
         )
-        state, free = self._settled(network, state, self.free, "free", known, keys[3])
+        state, free = self._settle(network, state, self.free, "free", known, keys[3])
         gate = None
         if self.margin is not None:
             gate = (class_margin(labels, before.readout) <= self.margin).astype(labels.dtype)
@@ -252,13 +252,13 @@ class ErrorPhase(AbstractLocalMethod):
         metrics = {
             "moved": jnp.stack(moved).mean() if moved else jnp.zeros(()),
             "taught": jnp.ones(()) if gate is None else gate.mean(),
-            **_told("warmup", warmup),
-            **_told("clamped", clamped),
-            **_told("free", free),
+            **_describe("warmup", warmup),
+            **_describe("clamped", clamped),
+            **_describe("free", free),
         }
         return _Reached(before, error, state, gate, known), metrics
 
-    def _settled(
+    def _settle(
         self,
         network: AbstractOrchestrator,
         state: SequentialState,
@@ -280,7 +280,7 @@ class ErrorPhase(AbstractLocalMethod):
         )
 
 
-def _learned(
+def _learn(
     network: AbstractOrchestrator, reached: _Reached, labels: Array, key: PRNGKeyArray
 ) -> AbstractOrchestrator:
     """The pseudo-gradients, each edge's at the state at which it learns.
@@ -318,10 +318,10 @@ def _from_output(lmap: LayerMap, state: SequentialState) -> dict[Edge, Array]:
     }
 
 
-def _told(phase: str, result: Settled | None) -> dict[str, Array]:
+def _describe(phase: str, result: Settled | None) -> dict[str, Array]:
     if result is None:
         return {}
     return {
-        f"{phase}_settled": result.settled.astype(jnp.float32),
+        f"{phase}_settle": result.settled.astype(jnp.float32),
         f"{phase}_steps": result.steps.astype(jnp.float32),
     }

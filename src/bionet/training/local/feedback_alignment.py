@@ -38,7 +38,7 @@ NEED = "an eqx.nn.MLP with a hidden layer, no scan, and an activation that does 
 
 
 class Memory(NamedTuple):
-    """What both methods remember.
+    """The memory of both methods.
 
     Attributes:
         optimizer: the optimiser's own memory.
@@ -137,7 +137,7 @@ class FeedbackAlignment(AbstractMethod):
         """The model, and feedback weights with the shapes of the forward ones."""
         layers = _layers(self.spec, model)
         shapes = [layer.weight.shape for layer in layers[1:]]
-        return _start(self, model, _drawn(key, shapes, self.strength))
+        return _start(self, model, _draw(key, shapes, self.strength))
 
     def step(
         self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray
@@ -225,7 +225,7 @@ class DirectFeedbackAlignment(AbstractMethod):
         layers = _layers(self.spec, model)
         outputs = layers[-1].weight.shape[0]
         shapes = [(outputs, layer.weight.shape[0]) for layer in layers[:-1]]
-        return _start(self, model, _drawn(key, shapes, self.strength))
+        return _start(self, model, _draw(key, shapes, self.strength))
 
     def step(
         self, train_state: TrainState, batch: tuple[Array, ...], key: PRNGKeyArray
@@ -253,7 +253,7 @@ def alignment(
     train_state: TrainState,
     batch: tuple[Array, ...],
 ) -> dict[str, Float[Array, " layers"]]:
-    """How near a step of the method is to one of backprop, by layer, the lowest first.
+    """Measures how near a step of the method is to one of backprop, by layer, the lowest first.
 
     Args:
         method: the method in question.
@@ -292,7 +292,7 @@ def _layers(spec: MethodSpec, model: PyTree) -> tuple[eqx.nn.Linear, ...]:
     return model.layers
 
 
-def _drawn(key: PRNGKeyArray, shapes: list[tuple[int, ...]], strength: Array) -> Matrices:
+def _draw(key: PRNGKeyArray, shapes: list[tuple[int, ...]], strength: Array) -> Matrices:
     keys = jax.random.split(key, len(shapes))
     return tuple(
         strength * jax.random.normal(k, shape) / jnp.sqrt(shape[0])
@@ -367,7 +367,7 @@ def _pseudo_gradient(
 
 
 def _forward(model: eqx.nn.MLP, x: Array) -> tuple:
-    """What each layer hears, the slope of each hidden one, the outputs, and their error."""
+    """Returns the inputs of layers, the slopes of hidden ones, the outputs, and their error."""
     activate = jnp.vectorize(model.activation)
     inputs, slopes = [], []
     for layer in model.layers[:-1]:
@@ -394,7 +394,7 @@ def _straight(error: Array, slopes: list[Array], feedback: Matrices) -> list[Arr
 
 
 def _forward_products(model: eqx.nn.MLP, direct: bool) -> list[Array]:
-    """What each feedback matrix stands for: the weights above, or the product of all of them."""
+    """Returns what each feedback matrix stands for: the weights above, or their product."""
     above = [layer.weight for layer in model.layers[1:]]
     if not direct:
         return above

@@ -1,4 +1,4 @@
-"""What a local method asks of a first batch: labels that its rules learn, and the same network.
+"""Checks of a first batch for local methods: labels that their rules learn, and the same network.
 
 Local methods clamp `x` as it is and let the network settle. A predictor that does something else,
 to the inputs for example, evaluates another network than the one that learns. bionet's own
@@ -58,7 +58,7 @@ def check_local(
         return  # what is random has no answer to be compared
     x, _ = batch
     answers, settled = _answers(network, state.init(x))
-    found = _predicted(predict, network, x, key)
+    found = _predict(predict, network, x, key)
     if not eqx.is_array(found):
         return  # no scores that could be compared
     if found.shape == answers.shape[1:] and settled and not _is_among(found, answers):
@@ -102,11 +102,11 @@ def _answers(
 
 
 @eqx.filter_jit
-def _predicted(predict: Predict, model: AbstractOrchestrator, x: Array, key: PRNGKeyArray) -> Array:
+def _predict(predict: Predict, model: AbstractOrchestrator, x: Array, key: PRNGKeyArray) -> Array:
     return predict(model, x, key)
 
 
 def _is_among(found: Array, answers: Array) -> bool:
-    """Whether an answer has the scores of every sample in the order in which they are found."""
+    """Returns whether an answer holds the scores of every sample in their order."""
     order = jnp.argsort(found, axis=-1, stable=True)
     return bool((jnp.argsort(answers, axis=-1, stable=True) == order).all(axis=(1, 2)).any())

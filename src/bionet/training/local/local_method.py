@@ -1,4 +1,4 @@
-"""What the methods with local rules share: a pseudo-gradient, which an optimiser descends.
+"""The base of methods with local rules: a pseudo-gradient, which an optimiser descends.
 
 They differ in how the network comes to the state at which it learns. That is
 `pseudo_gradient`. The step is the same for all of them: Optax turns the pseudo-gradient into
@@ -32,7 +32,7 @@ class AbstractLocalMethod(AbstractMethod):
     def pseudo_gradient(
         self, network: AbstractOrchestrator, batch: tuple[Array, ...], key: PRNGKeyArray
     ) -> tuple[AbstractOrchestrator, dict[str, Array]]:
-        """What the rules would have an optimiser descend, and scalars that say how it went.
+        """Returns the pseudo-gradient of the rules, and scalars that say how it went.
 
         Args:
             network: at the weights it has now.

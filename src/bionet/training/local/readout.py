@@ -1,4 +1,4 @@
-"""How a network of binary units answers: it settles freely, and its output row is read."""
+"""The answer of a network of binary units: it settles freely, and its output row is read."""
 
 from __future__ import annotations
 

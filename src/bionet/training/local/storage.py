@@ -153,7 +153,7 @@ class Storage(AbstractMethod):
             )
         if not (jnp.abs(patterns) == 1).all():
             raise ValueError(
-                "Storage: patterns need to be -1 or +1, but others came. Take 2 * y - 1 for 0 / 1."
+                "Storage: patterns need to be -1 or +1, got others. Take 2 * y - 1 for 0 / 1."
             )
 
     def finish(self, train_state: TrainState) -> PyTree:
@@ -181,7 +181,7 @@ class Recall(eqx.Module):
     def __call__(
         self, model: AbstractLayer, x: Float[Array, "n d"], key: PRNGKeyArray
     ) -> Float[Array, "n d"]:
-        """What the layer makes of the cues."""
+        """Returns the state in which the layer settles from the cues."""
 
         def step(_: int, activity: Array) -> Array:
             return model.activation(model.reduce({0: model(activity)}))

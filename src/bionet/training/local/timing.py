@@ -1,4 +1,4 @@
-"""When the layers of a network are updated, and how late they hear each other.
+"""Timing: when the layers of a network are updated, and how late they hear each other.
 
 A workload whose network has no clock holds a `Timing`; the method `async-two-phase` makes one for
 any other network of a layer map. `run_in_time` turns it into the nodes and the compiled graph.

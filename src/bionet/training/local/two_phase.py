@@ -200,7 +200,7 @@ class TwoPhase(AbstractLocalMethod):
         """
         settling, learning_key = jax.random.split(key)
         labelled = self.state.place(*batch)
-        start = self._coded(labelled)
+        start = self._encode_labels(labelled)
         known = clamped_messages(network.lmap, start)
         state, metrics = self._settle(network, start, known, settling)
         # `fit` looks at the weights after each epoch, and then names the step.
@@ -213,7 +213,7 @@ class TwoPhase(AbstractLocalMethod):
         )
         return learned, metrics
 
-    def _coded(self, state: SequentialState) -> SequentialState:
+    def _encode_labels(self, state: SequentialState) -> SequentialState:
         """The state with the numbers in its output buffer that stand for the labels."""
         if self.label_code is None:
             return state
@@ -246,11 +246,11 @@ class TwoPhase(AbstractLocalMethod):
                 early_stop=self.early_stop,
                 known=known,
             )
-            metrics |= _told(name, result)
+            metrics |= _describe(name, result)
         return state, metrics
 
 
-def _told(phase: str, result: Settled) -> dict[str, Array]:
+def _describe(phase: str, result: Settled) -> dict[str, Array]:
     return {
         f"{phase}_settled": result.settled.astype(jnp.float32),
         f"{phase}_steps": result.steps.astype(jnp.float32),

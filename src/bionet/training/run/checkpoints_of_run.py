@@ -86,7 +86,7 @@ class RunCheckpoints:
             )
         notes: list[str] = []
         if any(epoch > (self.latest or 0) for epoch in cut_off):
-            tell(notes, self._told(max(cut_off)))
+            tell(notes, self._describe(max(cut_off)))
         if self.latest is None:
             return fresh, [], notes
         train_state, saved = self.checkpoints.restore(fresh, self._key)
@@ -94,7 +94,7 @@ class RunCheckpoints:
         return train_state, list(saved["history"]), notes
 
     def _check(self, saved: Any, epochs: int, notes: list[str]) -> None:
-        """Whether what was saved is of this run; from now on it has the plan that was saved."""
+        """Checks that what was saved is of this run; from now on it has the plan that was saved."""
         where, done = self.checkpoints.directory, len(saved["history"])
         if done > epochs:
             raise CheckpointError(
@@ -120,7 +120,7 @@ class RunCheckpoints:
         self._about["planned"] = saved["planned"]
         notes += [] if versions is None else [versions]
 
-    def _told(self, epoch: int) -> str:
+    def _describe(self, epoch: int) -> str:
         before = f"on from epoch {self.latest}" if self.latest else "from the beginning"
         return (
             f"The save of epoch {epoch} in {self.checkpoints.directory} was cut off before its end "

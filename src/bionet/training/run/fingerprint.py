@@ -36,7 +36,7 @@ _PARTS: Final = ("settings", "data", "method", "model", "objective", "generator"
 
 
 def fingerprint(problem: Problem, method: AbstractMethod, key: PRNGKeyArray) -> Fingerprint:
-    """What a run is made of, by part.
+    """Describes what a run is made of, by part.
 
     The arrays of the model are not in it: a checkpoint holds them as they were trained.
 
@@ -98,11 +98,11 @@ def difference(
             names = [name for name in names if name in then and name in now]
             names = [name for name in names if not name.endswith(CODE)]
         if names:
-            return _told(part, names, then, now)
+            return _describe(part, names, then, now)
     return None
 
 
-def _told(part: str, names: list[str], then: Mapping[str, str], now: Mapping[str, str]) -> str:
+def _describe(part: str, names: list[str], then: Mapping[str, str], now: Mapping[str, str]) -> str:
     name = min(names, key=lambda name: name.endswith(CODE))  # a number says more than a function
     was, here = (_short(lines.get(name, "absent")) for lines in (then, now))
     more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""

@@ -1,4 +1,4 @@
-"""When a run ends before its last epoch, by patience or by a callback, and what is said of it."""
+"""The end of a run before its last epoch, by patience or by a callback, and the words for it."""
 
 from __future__ import annotations
 

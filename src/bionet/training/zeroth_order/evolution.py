@@ -189,7 +189,7 @@ class Evolution(AbstractMethod):
         check_trained(model, self.spec)
         mean = trained_vector(model)
         algorithm, parameters = self._algorithm(mean.size)
-        state = self._scheduled(algorithm.init(key, mean, parameters))
+        state = self._with_sigma(algorithm.init(key, mean, parameters))
         # Weak types, which evosax leaves here and there, would not survive a checkpoint.
         state = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype), state)
         return TrainState(model, state, jnp.zeros((), jnp.int32))
@@ -206,7 +206,7 @@ class Evolution(AbstractMethod):
         model, before = train_state.model, train_state.memory
         asking, telling, shared = jax.random.split(key, 3)
         algorithm, parameters = self._algorithm(before.mean.size)
-        members, state = algorithm.ask(asking, self._scheduled(before), parameters)
+        members, state = algorithm.ask(asking, self._with_sigma(before), parameters)
         entries = trained_entries(model)
         if entries is not None:
             members = jnp.where(entries, members, before.mean)
@@ -217,13 +217,13 @@ class Evolution(AbstractMethod):
         losses = self.population.each(jax.vmap(loss), members)
         # evosax calls it fitness and minimises it.
         fitness = judged(losses)
-        asked = _noted(state, fitness.mean())
+        asked = _note_loss(state, fitness.mean())
         state, _ = algorithm.tell(telling, members, fitness, asked, parameters)
         state = held(undecided(fitness), state, asked)
         if entries is not None:
             state = state.replace(mean=jnp.where(entries, state.mean, before.mean))
         state = jax.tree.map(
-            lambda new, old: jnp.asarray(new, old.dtype), self._scheduled(state), before
+            lambda new, old: jnp.asarray(new, old.dtype), self._with_sigma(state), before
         )
         model = with_trained(model, state.mean)
         return TrainState(model, state, train_state.step + 1), told(losses)
@@ -259,10 +259,10 @@ class Evolution(AbstractMethod):
 
     @property
     def _is_scheduled(self) -> bool:
-        """Whether the strategy asks a function of the generation for its sigma."""
+        """True if the strategy asks a function of the generation for its sigma."""
         return "std_schedule" in _arguments(_kind(self.strategy))
 
-    def _scheduled(self, state: Any) -> Any:
+    def _with_sigma(self, state: Any) -> Any:
         """The state with our sigma in it, which may be traced, as no schedule of evosax may be."""
         if self.sigma is None or not self._is_scheduled:
             return state
@@ -285,7 +285,7 @@ def _kind(strategy: str) -> type:
 
 
 def takes_optimizer(strategy: str) -> bool:
-    """Whether the strategy leaves its step to an Optax optimiser.
+    """Returns whether the strategy leaves its step to an Optax optimiser.
 
     Raises:
         ValueError: evosax has no strategy of that name; the nearest are told.
@@ -294,7 +294,7 @@ def takes_optimizer(strategy: str) -> bool:
 
 
 def _arguments(kind: type) -> set[str]:
-    """What can be set when a strategy is made."""
+    """Lists what can be set when a strategy is made."""
     return set(inspect.signature(kind).parameters) - {"population_size", "solution", "metrics_fn"}
 
 
@@ -303,8 +303,8 @@ def _fields(kind: type) -> set[str]:
     return {field.name for field in dataclasses.fields(sys.modules[kind.__module__].Params)}
 
 
-def _weighed(strategy: str) -> dict[str, Any]:
-    """How a strategy that weighs by rank treats ties, as an argument of it."""
+def _weigh(strategy: str) -> dict[str, Any]:
+    """Returns the argument by which a strategy that weighs by rank treats ties."""
     from evosax.core.fitness_shaping import weights_fitness_shaping_fn
 
     shaping = inspect.signature(_kind(strategy)).parameters["fitness_shaping_fn"].default
@@ -313,7 +313,7 @@ def _weighed(strategy: str) -> dict[str, Any]:
     return {"fitness_shaping_fn": weighing(strategy)}
 
 
-def _noted(state: Any, loss: Array) -> Any:
+def _note_loss(state: Any, loss: Array) -> Any:
     """The state of a strategy whose optimiser is to see the loss."""
     if not hasattr(state, "opt_state"):
         return state
@@ -325,7 +325,7 @@ def _built(
     strategy: str, population: int, size: int, dtype: Any, settings: Settings
 ) -> tuple[Any, Any]:
     """One object for all traces, since evosax compiles anew for each object."""
-    given = _weighed(strategy) | dict(settings)
+    given = _weigh(strategy) | dict(settings)
     with jax.ensure_compile_time_eval():
         try:
             made = _kind(strategy)(population, jnp.zeros(size, dtype), **given)

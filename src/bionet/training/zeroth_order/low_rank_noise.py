@@ -50,7 +50,7 @@ class NoiseOf(eqx.Module):
 
     @property
     def numbers(self) -> int:
-        """How many numbers are drawn."""
+        """The number of numbers that are drawn."""
         return math.prod(self.shape) if self.sides is None else self.rank * sum(self.sides)
 
     def cut(self, drawn: Float[Array, " numbers"]) -> Noise:
@@ -69,7 +69,7 @@ class NoiseOf(eqx.Module):
             if leaf.ndim == 2 and self.mask is True:
                 return LowRank(leaf, *noise, scale)
             change = scale * (noise[0] @ noise[1].T).reshape(self.shape)
-        return leaf + self._masked(change).astype(leaf.dtype)
+        return leaf + self._mask(change).astype(leaf.dtype)
 
     def total(self, noise: Noise, weights: Float[Array, " members"]) -> Array:
         """The sum of many members' noise, each times its weight: one product of two matrices."""
@@ -80,10 +80,10 @@ class NoiseOf(eqx.Module):
         return sums.reshape(self.shape) / math.sqrt(self.rank)
 
     def learned(self, sums: Array, dtype: DTypeLike) -> Array:
-        """What comes out of the sum over all members: zero where nothing may learn."""
-        return self._masked(sums).astype(dtype)
+        """Turns the sum over all members into an estimate: zero where nothing may learn."""
+        return self._mask(sums).astype(dtype)
 
-    def _masked(self, change: Array) -> Array:
+    def _mask(self, change: Array) -> Array:
         return change if self.mask is True else jnp.where(self.mask, change, 0.0)
 
 
@@ -126,7 +126,7 @@ class NoiseOfModel(eqx.Module):
         return [kind.total(n, weights) for kind, n in zip(self.kinds, noise, strict=True)]
 
     def learned(self, sums: list[Array]) -> PyTree:
-        """What comes out of sums over all members, as a tree like the trained leaves."""
+        """Turns sums over all members into a tree like the trained leaves."""
         leaves, structure = jax.tree.flatten(self.learning)
         parts = zip(self.kinds, sums, leaves, strict=True)
         return jax.tree.unflatten(structure, [k.learned(one, leaf.dtype) for k, one, leaf in parts])

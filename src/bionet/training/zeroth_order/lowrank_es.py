@@ -241,11 +241,11 @@ class LowRankES(AbstractMethod):
 
         rows = jnp.arange(self.population.rows)
         losses = self.population.each(losses_of, rows)
-        weights = self._shaped(judged(losses)) @ signs / (self.population.size * self.sigma)
+        weights = self._shape(judged(losses)) @ signs / (self.population.size * self.sigma)
         return noise.learned(self.population.total(sums_of, (rows, weights))), losses
 
-    def _shaped(self, losses: Float[Array, "rows signs"]) -> Float[Array, "rows signs"]:
-        """What each member's loss counts."""
+    def _shape(self, losses: Float[Array, "rows signs"]) -> Float[Array, "rows signs"]:
+        """Returns the weight of each member's loss."""
         if self.shaping == "centered-rank":
             ranks = jax.scipy.stats.rankdata(losses.ravel()).reshape(losses.shape)
             return (ranks - 1) / (losses.size - 1) - 0.5

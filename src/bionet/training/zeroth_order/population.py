@@ -23,7 +23,7 @@ from jaxtyping import Array, Float, PyTree
 
 @final
 class Population(eqx.Module):
-    """How many members there are, and how they are evaluated.
+    """A population: its size, and how its members are evaluated.
 
     Args:
         owner: the method, for the messages.
@@ -84,11 +84,11 @@ class Population(eqx.Module):
 
     @property
     def rows(self) -> int:
-        """How many rows there are: members, or pairs of them."""
+        """The number of rows: members, or pairs of them."""
         return self.size // (2 if self.paired else 1)
 
     def each(self, function: Callable[[PyTree], PyTree], rows: PyTree) -> PyTree:
-        """What `function` makes of each row.
+        """Maps `function` over the rows.
 
         Args:
             function: of a chunk of rows; returns arrays with a row for each of them. It may use
@@ -184,7 +184,7 @@ def judged(losses: Float[Array, "..."]) -> Float[Array, "..."]:
 
 
 def told(losses: Float[Array, "..."]) -> dict[str, Array]:
-    """What the metrics of a step say about the losses of its members.
+    """Returns the metrics of a step: those of the losses of its members.
 
     `training_loss` is the mean over the members that have not failed and `best_loss` the least of
     theirs; `failed` counts the others, and `evaluations` all.

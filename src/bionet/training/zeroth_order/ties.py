@@ -55,12 +55,12 @@ def shared_weights(
 
 
 def weighing(strategy: str) -> Callable[..., Float[Array, " members"]]:
-    """What evosax calls a fitness shaping function, for a strategy that weighs by rank."""
+    """Returns what evosax calls a fitness shaping function, for a strategy that weighs by rank."""
     return _weigh_by_sign if strategy in CLIPPED else _weigh
 
 
 def undecided(losses: Float[Array, " members"]) -> Bool[Array, ""]:
-    """Whether no member is better than another."""
+    """Returns whether no member is better than another."""
     return losses.max() == losses.min()
 
 

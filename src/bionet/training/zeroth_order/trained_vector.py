@@ -29,8 +29,8 @@ def check_trained(model: PyTree, spec: MethodSpec) -> None:
         raise unmet(spec, "a model with trained leaves", model)
     if any(jnp.iscomplexobj(leaf) for leaf in leaves):
         raise ValueError(
-            f"The method {spec.name!r} needs trained leaves of real numbers, but complex ones "
-            "came. Hold the real and the imaginary part as two leaves."
+            f"The method {spec.name!r} needs trained leaves of real numbers, got complex ones. "
+            "Hold the real and the imaginary part as two leaves."
         )
 
 
@@ -47,7 +47,7 @@ def leaf_masks(model: PyTree) -> list[Any]:
 
 
 def trained_entries(model: PyTree) -> Bool[Array, " numbers"] | None:
-    """Which numbers of `trained_vector` learn; None if all do."""
+    """Returns which numbers of `trained_vector` learn; None if all do."""
     masks, leaves = leaf_masks(model), jax.tree.leaves(partition_trained(model)[0])
     if all(mask is True for mask in masks):
         return None

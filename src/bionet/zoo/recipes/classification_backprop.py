@@ -1,4 +1,4 @@
-"""What does plain backprop reach on the images that the local rules are tried on?
+"""Plain backprop on the images that the local rules are tried on: what does it reach?
 
 A feed-forward network of two hidden layers of ReLU units, trained by backpropagation with Adam
 (Rumelhart, Hinton and Williams, 1986) on handwritten digits: the small set of scikit-learn by

@@ -1,4 +1,4 @@
-"""What does a local rule need to read images as well as a network trained by gradients?
+"""A local rule that reads images as well as a network trained by gradients: what does it need?
 
 One hidden layer of binary units with few connections each: from the image, among each other
 (asymmetric, learned) and from the output. The network answers; what the answer lacks enters

@@ -1,4 +1,4 @@
-"""How far does evolution get on images when the noise of each network has low rank?
+"""Evolution on images, when the noise of each network has low rank: how far does it get?
 
 A feed-forward network of one hidden layer learns handwritten digits by low-rank evolution (Sarkar
 et al., 2025 [sarkar2025evolution]): the members of a large population differ from the mean by

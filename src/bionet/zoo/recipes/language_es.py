@@ -1,4 +1,4 @@
-"""How far does evolution get on text, with a gated recurrent network and losses alone?
+"""Evolution on text, with a gated recurrent network and losses alone: how far does it get?
 
 A small gated recurrent network (GRU: Cho et al., 2014 [cho2014learning]) predicts the next
 character, trained by low-rank evolution (Sarkar et al., 2025 [sarkar2025evolution]): the members of

@@ -1,4 +1,4 @@
-"""How far does evolution get on text, with a gated recurrent network and losses alone?
+"""Evolution on text, with a gated recurrent network and losses alone: how far does it get?
 
 The network and the method of `language-es` (GRU: Cho et al., 2014 [cho2014learning]; low-rank
 evolution: Sarkar et al., 2025 [sarkar2025evolution]), on the windows of 64 characters that

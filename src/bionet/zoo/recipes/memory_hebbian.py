@@ -1,4 +1,4 @@
-"""How many patterns can local learning store in a recurrent network, and recall from a bad cue?
+"""Patterns in a recurrent network: how many can local learning store, and recall from a bad cue?
 
 One layer of binary units with asymmetric couplings is shown random patterns. Each unit moves its
 own incoming couplings until it would hold every pattern by itself, by a margin (Diederich and

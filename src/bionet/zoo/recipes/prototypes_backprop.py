@@ -1,4 +1,4 @@
-"""What does backprop reach on the prototypes, on a smooth twin of the binary network?
+"""Backprop on the prototypes, on a smooth twin of the binary network: what does it reach?
 
 The same recurrent network as in the local recipe, with the same initial weights and couplings,
 but with tanh in place of each sign: a sign has no slope, so a gradient can only be taken through

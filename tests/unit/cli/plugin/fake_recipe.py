@@ -43,7 +43,7 @@ class Config:
 
     def __post_init__(self):
         if self.hidden < 1:
-            raise ValueError(f"Field 'hidden' needs at least one unit; {self.hidden} came.")
+            raise ValueError(f"Field 'hidden' needs at least one unit, got {self.hidden}.")
 
 
 class NonFiniteError(ArithmeticError):

@@ -243,9 +243,9 @@ class TestBadInput:
         self.refused(ValueError, shape, says, model, swapped, loss)
 
     def test_models(self, says):
-        nothing = "hybrid_gradient: needs a model with trained leaves, but a model of type dict"
+        nothing = "hybrid_gradient: needs a model with trained leaves, got a model of type dict"
         self.refused(ValueError, nothing, says, {"a": 1})
-        complex_one = "hybrid_gradient: needs trained leaves of real numbers, but complex ones came"
+        complex_one = "hybrid_gradient: needs trained leaves of real numbers, got complex ones"
         self.refused(TypeError, complex_one, says, jnp.ones(3) * 1j)
 
     def test_local_direction_of_another_method(self, says):

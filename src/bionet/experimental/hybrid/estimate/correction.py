@@ -46,7 +46,7 @@ class Corrected(NamedTuple):
 
 @final
 class Correction(eqx.Module):
-    """How much of an estimate is added to a direction.
+    """The share of an estimate that is added to a direction.
 
     Args:
         owner: who asks, for the messages.
@@ -142,7 +142,7 @@ def cosine(left: Vector, right: Vector) -> Scalar:
 
 
 def _signal_share(first: Vector, second: Vector, length: Scalar) -> Scalar:
-    """How much of the square of a mean's length two independent halves of it agree on.
+    """Estimates the share of a mean's squared length on which two independent halves of it agree.
 
     Their inner product has the mean |signal|^2, and the square of the mean's length
     |signal|^2 + |noise|^2, so this is the factor by which the noisy mean comes nearest to the

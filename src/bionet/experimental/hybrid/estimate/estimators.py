@@ -64,7 +64,7 @@ def hybrid(
     g_es, measured = es(pairs, model, loss, key)
     found = correction(b, g_es, measured.halves)
     along = dot(g_es, correction.unit(b))
-    return found.g, _told(pairs, measured, b, g_es, along) | _of_correction(found)
+    return found.g, _describe(pairs, measured, b, g_es, along) | _of_correction(found)
 
 
 def self_guided(
@@ -82,7 +82,7 @@ def self_guided(
     orthogonal, measured = es(pairs, model, loss, key, guide)
     along = measured.slope * guide
     found = correction(along, orthogonal, measured.halves)
-    told = _told(pairs, measured, b, along + orthogonal, measured.slope)
+    told = _describe(pairs, measured, b, along + orthogonal, measured.slope)
     return found.g, told | _of_correction(found)
 
 
@@ -133,7 +133,7 @@ def scalars(told: Found) -> Found:
     return {"evaluations": kept.pop("num_evaluations"), **kept}
 
 
-def _told(pairs: Pairs, measured: Measured, b: Vector, g_es: Vector, proj: Array) -> Found:
+def _describe(pairs: Pairs, measured: Measured, b: Vector, g_es: Vector, proj: Array) -> Found:
     return {
         "training_loss": measured.loss,
         "num_evaluations": jnp.asarray(pairs.evaluations, jnp.int32),

@@ -1,4 +1,4 @@
-"""What antithetic pairs of evaluations say of a loss: its slope along random directions.
+"""Antithetic pairs of evaluations: the slope of a loss along random directions.
 
 A pair is the loss at `theta + sigma d` and at `theta - sigma d`; their difference over `2 sigma`
 is the slope along d. Even terms of the loss cancel, so on a quadratic it is exact. The mean of
@@ -31,7 +31,7 @@ EXACT = jax.lax.Precision.HIGHEST
 
 @final
 class Measured(eqx.Module):
-    """What the pairs found.
+    """The estimate of the pairs, and its parts.
 
     Attributes:
         mean: of slope times direction, over all pairs but the guide's.
@@ -50,7 +50,7 @@ class Measured(eqx.Module):
 
 @final
 class Pairs(eqx.Module):
-    """How many pairs are evaluated, how far from the model, and how many at a time.
+    """The pairs of an estimate: how many, how far from the model, and how many at a time.
 
     Args:
         owner: who asks, for the messages.
@@ -127,14 +127,14 @@ class Pairs(eqx.Module):
         known = self.evaluations - sums.failed
         mean = _mean(sums.products.sum(0), sums.counts.sum())
         return Measured(
-            mean=self._known(mean, known == 0),
+            mean=self._check_known(mean, known == 0),
             halves=_mean(sums.products, sums.counts[:, None]),
             slope=sums.slope,
             loss=_mean(sums.loss, known),
             failed=sums.failed,
         )
 
-    def _known(self, mean: Vector, nothing: Bool[Array, ""]) -> Vector:
+    def _check_known(self, mean: Vector, nothing: Bool[Array, ""]) -> Vector:
         if not self.check:
             return jnp.where(nothing, jnp.nan, mean)
         sentence = (
@@ -168,7 +168,7 @@ class Pairs(eqx.Module):
 
 @final
 class _Sums(eqx.Module):
-    """What is summed up over the pairs, by half where it says so."""
+    """Sums over the pairs, by half where it says so."""
 
     products: Float[Array, "2 numbers"]
     counts: Float[Array, " 2"]

@@ -26,12 +26,12 @@ def check_learns(owner: str, model: PyTree) -> None:
     leaves = jax.tree.leaves(partition_trained(model)[0])
     if not leaves:
         raise ValueError(
-            f"{owner}: needs a model with trained leaves, but a model of type "
-            f"{type(model).__name__} came, which has none."
+            f"{owner}: needs a model with trained leaves, got a model of type "
+            f"{type(model).__name__}, which has none."
         )
     if any(jnp.iscomplexobj(leaf) for leaf in leaves):
         raise TypeError(
-            f"{owner}: needs trained leaves of real numbers, but complex ones came. Hold the "
+            f"{owner}: needs trained leaves of real numbers, got complex ones. Hold the "
             "real and the imaginary part as two leaves."
         )
 

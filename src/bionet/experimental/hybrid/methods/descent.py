@@ -1,4 +1,4 @@
-"""What the methods share that descend a corrected direction with an optimiser of their own."""
+"""The base of the methods that descend a corrected direction with an optimiser of their own."""
 
 from __future__ import annotations
 
