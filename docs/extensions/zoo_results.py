@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from bionet import zoo
 from bionet.studies.report.statistics import LEAST
-from bionet.studies.run.status import standing_of
+from bionet.studies.run.status import read_status
 from bionet.zoo.catalogue import SPECS
 
 ROOT = Path(__file__).parents[2]
@@ -252,7 +252,7 @@ def _studies(folder: Path = STUDIES) -> Iterator[Measured]:
 def _arms(study: str, folder: Path) -> Iterator[Measured]:
     arms = [
         [line for line in arm.done if line["metrics"].get(line["metric"]) is not None]
-        for arm in standing_of(folder)[1].arms.values()
+        for arm in read_status(folder)[1].arms.values()
         if len(arm.tuning) >= arm.tuning_trials
     ]
     arms = [found for found in arms if len(found) >= LEAST]

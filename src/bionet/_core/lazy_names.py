@@ -20,8 +20,8 @@ def lazy_names(
 
     Args:
         package: its name.
-        homes: the module that each lazy name is taken from, by name; a name whose home is
-            `package.name` is that module itself.
+        homes: the module that each lazy name is taken from, by name; "module:other" if it has
+            another name there. A name whose home is `package.name` is that module itself.
 
     Example:
         >>> look_up, names = lazy_names("json", {"decoder": "json.decoder"})
@@ -34,8 +34,9 @@ def lazy_names(
         if name not in homes:
             known = [*homes, *space.get("__all__", ())]
             raise AttributeError(unknown(f"attribute of {package}", name, known))
-        module = import_module(homes[name])
-        value = module if homes[name] == f"{package}.{name}" else getattr(module, name)
+        home, _, other = homes[name].partition(":")
+        module = import_module(home)
+        value = module if home == f"{package}.{name}" else getattr(module, other or name)
         space[name] = value
         return value
 

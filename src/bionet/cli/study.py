@@ -150,12 +150,12 @@ def _status(options: argparse.Namespace) -> int:
     from bionet.studies.design.loading import load_study
     from bionet.studies.run.progress import Progress
     from bionet.studies.run.runner import tuned
-    from bionet.studies.run.status import standing
+    from bionet.studies.run.status import make_status
     from bionet.studies.run.store import read_results
 
     file = load_study(options.paths[0])
     study = tuned(file.study, options.tune)
-    found = standing(study, read_results(file.results, study.name))
+    found = make_status(study, read_results(file.results, study.name))
     if options.json:
         print(json.dumps(_counts(found), indent=2, ensure_ascii=False))
         return 0
@@ -164,7 +164,7 @@ def _status(options: argparse.Namespace) -> int:
     console = Console(highlight=False)
     console.print(study.question, markup=False)
     print_table(console, Progress.of(found).table())
-    for told in (found.read.told(), found.stale_told()):
+    for told in (found.read.told(), found.stale_note()):
         if told:
             print(told)
     return 0

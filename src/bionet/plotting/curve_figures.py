@@ -3,7 +3,7 @@
 Up to seven arms share one picture, and each line ends in its name and its last value. More of
 them are drawn side by side: each picture has one arm in colour, and all the others in grey.
 Where curves begin far below where they end, the beginning is cut off, so that their ends can be
-told apart.
+format_value apart.
 """
 
 from __future__ import annotations
@@ -141,12 +141,12 @@ def ink(place: int, arm: Any) -> dict[str, Any]:
     }
 
 
-def told(value: float, share: bool, digits: int = 1) -> str:
+def format_value(value: float, share: bool, digits: int = 1) -> str:
     """A value as it is written into a picture."""
     return f"{100 * value:.{digits}f}%" if share else f"{value:.{digits + 2}g}"
 
 
-def shortened(name: str, room: int = ROOM) -> str:
+def shorten(name: str, room: int = ROOM) -> str:
     """A name in so many letters: one that is longer loses its middle."""
     if len(name) <= room:
         return name
@@ -191,8 +191,8 @@ def _draw(ax: Axes, curves: Sequence[Curve], chosen: int | None, share: bool) ->
         else:
             _stroke(ax, _coarse(curve), {"color": GREY, "linewidth": 0.8, "zorder": 1}, band=False)
     if chosen is not None:
-        name = shortened(curves[chosen].label, ROOM if len(curves) <= IN_THREES else NARROW)
-        named = f"{name}  {told(curves[chosen].mean[-1], share)}"
+        name = shorten(curves[chosen].label, ROOM if len(curves) <= IN_THREES else NARROW)
+        named = f"{name}  {format_value(curves[chosen].mean[-1], share)}"
         ax.set_title(named, fontsize=9, color=INK, loc="left", pad=4)
 
 
@@ -255,7 +255,7 @@ def _label(ax: Axes, curves: Sequence[Curve], *, share: bool) -> None:
         curve = curves[place]
         inside = len(curve.x) > 1 and ax.get_xscale() == "linear"
         ax.annotate(
-            f"{shortened(curve.label)}  {told(curve.mean[-1], share)}",
+            f"{shorten(curve.label)}  {format_value(curve.mean[-1], share)}",
             xy=(curve.x[-1], curve.mean[-1]) if inside else (1.0, curve.mean[-1]),
             xycoords="data" if inside else ("axes fraction", "data"),
             xytext=(1.04, at / height), textcoords="axes fraction",

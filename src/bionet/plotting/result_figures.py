@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bionet.plotting.curve_figures import in_per_cent, ink, log_wanted, shortened, told
+from bionet.plotting.curve_figures import format_value, in_per_cent, ink, log_wanted, shorten
 from bionet.plotting.learning_curve import (
     INK,
     blank_figure,
@@ -112,7 +112,7 @@ def plot_results(
     for arm in arms:
         if arm.control:
             ax.axvspan(arm.low, arm.high, color="#EFEFEF", zorder=0, linewidth=0)
-    ax.set_yticks(range(len(arms)), [shortened(arm.label) for arm in arms])
+    ax.set_yticks(range(len(arms)), [shorten(arm.label) for arm in arms])
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.set_ylim(len(arms) - 0.5, -0.6)
@@ -156,7 +156,7 @@ def plot_front(
     """
     check_drawn("plot_front", arms, costs)
     width = 3.1 * len(costs) + 0.6
-    longest = max(len(shortened(arm.label)) for arm in arms)
+    longest = max(len(shorten(arm.label)) for arm in arms)
     across = max(1, min(len(arms), int(width / (0.08 * longest + 0.55))))
     figure = blank_figure(width, 3.0 + 0.2 * -(-len(arms) // across))
     panels = figure.subplots(1, len(costs), sharey=True, squeeze=False)[0]
@@ -185,8 +185,9 @@ def _draw_arm(ax: Axes, place: int, arm: Reached, share: bool) -> None:
     ax.plot([arm.low, arm.high], [place, place], color=color, linewidth=2.4, zorder=3,
             solid_capstyle="butt")  # fmt: skip
     ax.plot([arm.mean], [place], color=color, marker=style["marker"], markersize=7, zorder=4)
+    mean, low, high = (format_value(v, share) for v in (arm.mean, arm.low, arm.high))
     ax.annotate(
-        f"{told(arm.mean, share)}  [{told(arm.low, share)}, {told(arm.high, share)}]"
+        f"{mean}  [{low}, {high}]"
         .replace("%,", ",").replace("%]", "]"),
         xy=(1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=8.5,
         color=color, annotation_clip=False,
@@ -204,7 +205,7 @@ def _draw_front(ax: Axes, arms: Sequence[Reached], cost: Cost) -> None:
         ax.plot(
             xs, ys, linestyle="", marker=style["marker"], color=style["color"], markersize=7.5,
             markeredgecolor="white", markeredgewidth=0.8, zorder=4 + above,
-            label=shortened(arm.label),
+            label=shorten(arm.label),
         )  # fmt: skip
         if spent:
             line: dict[str, Any] = {"color": style["color"], "linewidth": 1.3, "zorder": 3 + above}

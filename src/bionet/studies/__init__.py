@@ -15,7 +15,7 @@ from bionet.studies.design.spaces import Choice, LogUniform, Uniform, Whole
 
 if TYPE_CHECKING:
     from bionet.studies.run.runner import Outcome, run_study
-    from bionet.studies.run.status import Standing, standing_of
+    from bionet.studies.run.status import Status, read_status
     from bionet.studies.run.store import read_results
 
 __all__ = [
@@ -24,23 +24,26 @@ __all__ = [
     "Choice",
     "LogUniform",
     "Outcome",
-    "Standing",
+    "Status",
     "Study",
     "Tuning",
     "Uniform",
     "Whole",
     "read_results",
+    "read_status",
     "run_study",
-    "standing_of",
 ]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "Outcome": "bionet.studies.run.runner",
-        "Standing": "bionet.studies.run.status",
+        "Status": "bionet.studies.run.status",
         "read_results": "bionet.studies.run.store",
         "run_study": "bionet.studies.run.runner",
-        "standing_of": "bionet.studies.run.status",
+        "read_status": "bionet.studies.run.status",
+        # Names of before, which stay.
+        "Standing": "bionet.studies.run.status:Status",
+        "standing_of": "bionet.studies.run.status:read_status",
     },
 )

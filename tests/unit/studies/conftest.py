@@ -5,7 +5,7 @@ import pytest
 
 from bionet.studies import Arm, Budget, Study
 from bionet.studies.run.runner import run_study
-from bionet.studies.run.worker import Desk
+from bionet.studies.run.worker import TrialRunner
 
 WORK = Path(__file__).parent / "work"
 NAMES = "Arm, Budget, Choice, LogUniform, Study, Tuning, Uniform, Whole"
@@ -53,13 +53,13 @@ class Here:
 
     name = "here"
 
-    def __init__(self, opening, jobs=1):
-        self.opening, self.jobs = opening, jobs
+    def __init__(self, setup, jobs=1):
+        self.setup, self.jobs = setup, jobs
         self.hired, self.dismissed, self.closed = [], [], False
 
     def hire(self, number):
         self.hired.append(number)
-        return [Desk(self.opening), None]
+        return [TrialRunner(self.setup), None]
 
     def give(self, worker, trial):
         worker[1] = trial

@@ -10,7 +10,7 @@ from bionet.studies import Arm, read_results
 from bionet.studies.design.trial import Trial
 from bionet.studies.run.local import LocalWorker
 from bionet.studies.run.pool import TRIES
-from bionet.studies.run.worker import Opening, own_cores
+from bionet.studies.run.worker import WorkerSetup, own_cores
 
 
 def results(path):
@@ -102,7 +102,7 @@ def test_a_worker_whose_leader_is_gone_begins_nothing(leader, work, monkeypatch)
     """As after a SIGKILL that has come while the worker was starting."""
     if leader == "elsewhere":
         monkeypatch.setattr("bionet.studies.run.local.os.getpid", lambda: 1)
-    worker = LocalWorker(Opening(work="study_work:logged"), own_cores()[:1])
+    worker = LocalWorker(WorkerSetup(work="study_work:logged"), own_cores()[:1])
     monkeypatch.undo()
     try:
         worker.give(Trial("small", "narrow", 0, "final", {}))

@@ -1,6 +1,6 @@
 from bionet.studies.design.trial import Trial
 from bionet.studies.run.pool import TRIES, Pool
-from bionet.studies.run.worker import Answer, Opening, share
+from bionet.studies.run.worker import Answer, WorkerSetup, share
 
 
 def trial(arm, seed=0):
@@ -102,8 +102,8 @@ def test_cores_are_shared_out_evenly():
 
 def test_an_opening_says_what_jax_is_to_use(monkeypatch):
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/mine")
-    chosen = Opening(platforms="cuda").environment(3)
+    chosen = WorkerSetup(platforms="cuda").environment(3)
     assert chosen["JAX_COMPILATION_CACHE_DIR"] == "/mine"
     assert chosen["JAX_PLATFORMS"] == "cuda"
     assert chosen["OMP_NUM_THREADS"] == "3"
-    assert "JAX_PLATFORMS" not in Opening().environment(1)
+    assert "JAX_PLATFORMS" not in WorkerSetup().environment(1)

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from bionet.studies import LogUniform, Tuning
 from bionet.studies.run.progress import Progress, telling
-from bionet.studies.run.status import standing
+from bionet.studies.run.status import make_status
 from bionet.studies.run.store import Read
 
 SPACE = {"learning_rate": LogUniform(1e-4, 1e-1)}
@@ -14,7 +14,7 @@ SPACE = {"learning_rate": LogUniform(1e-4, 1e-1)}
 @pytest.fixture
 def progress(study):
     tuned = study(tuning=Tuning(3, {"narrow": SPACE, "wide": SPACE}))
-    return Progress.of(standing(tuned, Read()))
+    return Progress.of(make_status(tuned, Read()))
 
 
 def shown(table):

@@ -98,6 +98,9 @@ def test_declaring_a_study_loads_no_jax():
 def test_the_parts_are_public():
     import bionet.studies
 
+    assert bionet.studies.Standing is bionet.studies.Status
+    assert bionet.studies.standing_of is bionet.studies.read_status
+
     assert all(getattr(bionet.studies, name) for name in bionet.studies.__all__)
     assert bionet.studies.Study is Study
     with pytest.raises(

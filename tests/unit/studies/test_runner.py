@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from bionet.studies import Arm, LogUniform, Tuning, read_results
-from bionet.studies.run.status import standing_of
+from bionet.studies.run.status import read_status
 from bionet.studies.run.tuning import chosen, tuning_trial
 
 SPACE = {"learning_rate": LogUniform(1e-4, 1e-1)}
@@ -27,7 +27,7 @@ def test_a_study_runs_once_and_then_there_is_nothing_to_do(study, write, run):
     assert "commit" in results(path)[0]
     before = path.parent.joinpath("results.jsonl").read_bytes()
 
-    def none(opening):
+    def none(setup):
         raise AssertionError("no engine is needed")
 
     assert run(path, engine=none).finished == 0
@@ -39,12 +39,10 @@ def test_what_is_new_runs_and_what_is_old_is_stale(study, write, run):
     run(path)
     write(study(seeds=(0, 1, 2), arms=study().arms | {"wide": Arm("prototypes-hybrid")}))
     assert run(path).finished == 4  # one new seed of the first arm, three of the changed one
-    file, standing = standing_of(path)
-    assert (file.study.seeds, standing.stale, standing.missing) == ((0, 1, 2), 2, 0)
-    assert len(standing.lines) == 6
-    assert {line["config"]["recipe"] for line in standing.arms["wide"].done} == {
-        "prototypes-hybrid"
-    }
+    file, status = read_status(path)
+    assert (file.study.seeds, status.stale, status.missing) == ((0, 1, 2), 2, 0)
+    assert len(status.lines) == 6
+    assert {line["config"]["recipe"] for line in status.arms["wide"].done} == {"prototypes-hybrid"}
 
 
 def test_failures_are_named_kept_aside_and_tried_again(study, write, run):
@@ -154,8 +152,8 @@ def test_every_arm_is_tuned_equally_and_then_runs_with_its_best(study, write, ru
         rate = best["config"]["tuning"]["tried"]["learning_rate"]
         final = [each for each in results(path) if (each["stage"], each["arm"]) == ("final", arm)]
         assert [line["config"]["config"]["learning_rate"] for line in final] == [rate, rate]
-    _, standing = standing_of(path)
-    assert (len(standing.lines), standing.missing, standing.stale) == (6, 0, 0)
+    _, status = read_status(path)
+    assert (len(status.lines), status.missing, status.stale) == (6, 0, 0)
     assert run(path).finished == 0
 
 
@@ -175,7 +173,7 @@ def test_tuning_is_the_same_with_other_workers_and_without_its_file(
     path.with_name("tuning.sqlite").unlink()
     assert run(path).finished == 0  # the lines are what counts
     file.write_text("".join(lines[:5]))  # a file that knows trials without a line
-    assert run(path, engine=lambda opening: here(opening, 3)).finished == len(lines) - 5
+    assert run(path, engine=lambda setup: here(setup, 3)).finished == len(lines) - 5
     assert sequence(path) == whole
     path.with_name("tuning.sqlite").unlink()
     file.unlink()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bionet.training.run.devices import batch_mesh
-from bionet.training.zeroth_order.population import Population, judged, told
+from bionet.training.zeroth_order.population import Population, finite_losses, loss_metrics
 
 PROGRAM = Path(__file__).with_name("eight_devices_population.py")
 NAN, INF = float("nan"), float("inf")
@@ -87,11 +87,11 @@ def test_one_device_is_enough():
     ],
 )
 def test_a_loss_that_is_no_number_counts_as_the_worst(losses, expected):
-    assert judged(jnp.asarray(losses)).tolist() == expected
+    assert finite_losses(jnp.asarray(losses)).tolist() == expected
 
 
 def test_what_is_told_of_the_losses():
-    row = told(jnp.asarray([[1.0, NAN], [2.0, INF]], jnp.bfloat16))
+    row = loss_metrics(jnp.asarray([[1.0, NAN], [2.0, INF]], jnp.bfloat16))
     assert {name: float(value) for name, value in row.items()} == {
         "training_loss": 1.5,
         "best_loss": 1.0,
@@ -99,7 +99,7 @@ def test_what_is_told_of_the_losses():
         "evaluations": 4.0,
     }
     assert row["training_loss"].dtype == jnp.float32
-    nothing = told(jnp.asarray([NAN, NAN]))
+    nothing = loss_metrics(jnp.asarray([NAN, NAN]))
     assert (np.isnan(nothing["training_loss"]), float(nothing["failed"])) == (True, 2.0)
 
 

@@ -19,7 +19,7 @@ from bionet.studies.report.figures import draw_heat_map
 from bionet.studies.report.report import FIGURES, command, found_at, inside, left_out, tasks_of
 from bionet.studies.report.sections import Task
 from bionet.studies.report.statistics import LEAST, mean, paired
-from bionet.studies.run.status import Standing
+from bionet.studies.run.status import Status
 
 COMPARISON = "compare.md"
 
@@ -47,10 +47,10 @@ def compare(paths: Sequence[str | Path], out: str | Path | None = None) -> str:
     found = [found_at(path) for path in paths]
     labels = _labels([file for file, _ in found])
     labelled, notes = [], []
-    for label, (_, standing) in zip(labels, found, strict=True):
-        tasks = tasks_of(standing)
+    for label, (_, status) in zip(labels, found, strict=True):
+        tasks = tasks_of(status)
         labelled += [(label, task) for task in tasks]
-        notes += _notes(label, standing, tasks)
+        notes += _notes(label, status, tasks)
     parts = ["# Studies side by side"]
     if out is not None:
         parts += [_write([file for file, _ in found], Path(out)), *_draw(labelled, Path(out))]
@@ -112,7 +112,7 @@ def _runs(labelled: Sequence[tuple[str, Task]]) -> str:
             if other is arm or len(set(values) & set(others)) < LEAST:
                 continue
             found = paired(values, others, lower=task.lower)
-            ahead = cells.standing(found, lower=task.lower)
+            ahead = cells.direction(found, lower=task.lower)
             alike = "alike" if arm.config == other.config else "not alike"
             rows.append([f"`{arm.name}`", task.name, label, there, alike,
                          cells.gap(found.difference, task.share), cells.wins(found),
@@ -157,11 +157,11 @@ def _labels(files: Sequence[StudyFile]) -> list[str]:
     return labels
 
 
-def _notes(label: str, found: Standing, tasks: Sequence[Task]) -> list[str]:
+def _notes(label: str, found: Status, tasks: Sequence[Task]) -> list[str]:
     """Lists what is not in the tables."""
     told = [f"arm `{name}` is left out: {why}." for name, why in left_out(found, tasks).items()]
     if found.missing:
         trials = "1 trial has" if found.missing == 1 else f"{found.missing} trials have"
         told.append(f"{trials} no line yet.")
-    told += [each for each in (found.stale_told(), found.read.told()) if each]
+    told += [each for each in (found.stale_note(), found.read.told()) if each]
     return [f"{label}: {each}" for each in told]

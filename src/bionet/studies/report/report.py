@@ -30,7 +30,7 @@ from bionet.studies.report.sections import Task
 from bionet.studies.report.statistics import LEAST
 from bionet.studies.report.table_cells import words
 from bionet.studies.run.runner import tuned
-from bionet.studies.run.status import Standing, standing
+from bionet.studies.run.status import Status, make_status
 from bionet.studies.run.store import Line, read_results
 
 REPORT = "report.md"
@@ -68,7 +68,7 @@ def write_report(
     return write_whole(file.directory / REPORT, text + "\n")
 
 
-def found_at(path: str | Path, tune: int | None = None) -> tuple[StudyFile, Standing]:
+def found_at(path: str | Path, tune: int | None = None) -> tuple[StudyFile, Status]:
     """A study, and how far it has come.
 
     Raises:
@@ -78,10 +78,10 @@ def found_at(path: str | Path, tune: int | None = None) -> tuple[StudyFile, Stan
     file = load_study(path)
     study = tuned(file.study, tune)
     study.check_seeds()
-    return file, standing(study, read_results(file.results, study.name))
+    return file, make_status(study, read_results(file.results, study.name))
 
 
-def tasks_of(found: Standing) -> list[Task]:
+def tasks_of(found: Status) -> list[Task]:
     """The arms that have values of two seeds or more, by the data that they have learned.
 
     Raises:
@@ -99,7 +99,7 @@ def tasks_of(found: Standing) -> list[Task]:
             f"No arm of study {study.name!r} has results of {LEAST} seeds yet, and a report needs "
             "them: one number has no interval. Run more of it with `bionet study run`"
             + (f"; arms that are not tuned yet do not count: {untuned}." if untuned else ".")
-            + (f" {found.stale_told()}" if found.retuned else "")
+            + (f" {found.stale_note()}" if found.retuned else "")
         )
     return [
         Task(name, metrics, tuple(arms), _control(arms, study), _among(arms, study.against))
@@ -121,13 +121,13 @@ def inside(place: Path) -> str:
     return place.name
 
 
-def left_out(found: Standing, tasks: Sequence[Task]) -> dict[str, str]:
+def left_out(found: Status, tasks: Sequence[Task]) -> dict[str, str]:
     """The arms without a row in any table, and why."""
     counted = {arm.name for task in tasks for arm in task.arms}
     return {name: _why(found, name) for name in found.arms if name not in counted}
 
 
-def _why(found: Standing, name: str) -> str:
+def _why(found: Status, name: str) -> str:
     """Says why an arm has no interval."""
     arm = found.arms[name]
     if arm.unready:
@@ -149,7 +149,7 @@ def _among(arms: Sequence[ArmResults], name: str | None) -> str | None:
 
 
 def _parts(
-    file: StudyFile, found: Standing, tasks: Sequence[Task], thresholds: Sequence[float],
+    file: StudyFile, found: Status, tasks: Sequence[Task], thresholds: Sequence[float],
     tune: int | None,
 ) -> list[str]:  # fmt: skip
     parts = [_head(file, found.study, tasks), "## Protocol", _protocol(found.study, tasks)]
@@ -228,11 +228,11 @@ def _show(path: Path | None, told: str) -> str:
     return "" if path is None else f"![{told}]({FIGURES}/{path.name})"
 
 
-def _not_counted(file: StudyFile, found: Standing, tasks: Sequence[Task]) -> str:
+def _not_counted(file: StudyFile, found: Status, tasks: Sequence[Task]) -> str:
     """Whatever a reader would miss."""
     failures = _failures(file.directory / "failures.jsonl")
     told = [f"{each}: skipped" for each in found.read.corrupted]
-    told += [found.stale_told().removesuffix(".")] if found.stale else []
+    told += [found.stale_note().removesuffix(".")] if found.stale else []
     out = left_out(found, tasks)
     others = found.study.control, found.study.against
     for name, arm in found.arms.items():

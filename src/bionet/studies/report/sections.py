@@ -101,7 +101,7 @@ def differences(task: Task, other: str) -> str:
             rows.append([f"`{arm.name}`", "fewer than two seeds in common", "", ""])
             continue
         found = paired(values, known, lower=task.lower)
-        ahead = cells.standing(found, lower=task.lower)
+        ahead = cells.direction(found, lower=task.lower)
         rows.append([f"`{arm.name}`", cells.gap(found.difference, task.share), cells.wins(found),
                      ahead])  # fmt: skip
     if not rows:

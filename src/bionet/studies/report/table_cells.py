@@ -34,7 +34,7 @@ def gap(found: Interval, share: bool) -> str:
     return f"{ends[0]} [{ends[1]}, {ends[2]}]"
 
 
-def standing(found: Paired, *, lower: bool) -> str:
+def direction(found: Paired, *, lower: bool) -> str:
     """Returns the direction of a difference, where its interval says so."""
     if found.difference.holds_zero:
         return "not told apart"

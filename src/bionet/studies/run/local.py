@@ -21,7 +21,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import IO, TYPE_CHECKING, Any, final
 
-from bionet.studies.run.worker import Answer, Desk, Opening, own_cores, share
+from bionet.studies.run.worker import Answer, TrialRunner, WorkerSetup, own_cores, share
 
 if TYPE_CHECKING:
     from bionet.studies.design.trial import Trial
@@ -34,16 +34,16 @@ class LocalWorker:
     """A process that does one trial at a time.
 
     Args:
-        opening: what it is told.
+        setup: what it is told.
         cores: the cores that it keeps to.
     """
 
-    def __init__(self, opening: Opening, cores: Sequence[int]) -> None:
+    def __init__(self, setup: WorkerSetup, cores: Sequence[int]) -> None:
         self.trial: Trial | None = None
         self.pipe, theirs = Pipe()
         self._printed: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         paths = [path or os.getcwd() for path in sys.path]
-        settings = opening.environment(len(cores)) | {"PYTHONPATH": os.pathsep.join(paths)}
+        settings = setup.environment(len(cores)) | {"PYTHONPATH": os.pathsep.join(paths)}
         ends = str(theirs.fileno()), str(os.getpid())
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "bionet.studies.run.local", *ends],
@@ -54,7 +54,7 @@ class LocalWorker:
             stderr=self._printed,
         )
         theirs.close()
-        self.pipe.send((opening, list(cores)))
+        self.pipe.send((setup, list(cores)))
 
     def give(self, trial: Trial) -> None:
         """Hands over a trial; whether the worker lives is seen when its answer is read."""
@@ -97,19 +97,19 @@ class LocalEngine:
     """Starts local workers and waits for them.
 
     Args:
-        opening: what each worker is told.
+        setup: what each worker is told.
         jobs: how many at a time; None is one per core.
     """
 
     name = "local"
 
-    def __init__(self, opening: Opening, jobs: int | None = None) -> None:
-        self._opening, self._cores = opening, own_cores()
+    def __init__(self, setup: WorkerSetup, jobs: int | None = None) -> None:
+        self._setup, self._cores = setup, own_cores()
         self.jobs = jobs or len(self._cores)
 
     def hire(self, number: int) -> LocalWorker:
         """A new worker in place `number`, with the cores of that place."""
-        return LocalWorker(self._opening, share(self._cores, number, self.jobs))
+        return LocalWorker(self._setup, share(self._cores, number, self.jobs))
 
     def give(self, worker: LocalWorker, trial: Trial) -> None:
         """Hands a trial to a worker that has none."""
@@ -149,14 +149,14 @@ def main(number: str, leader: str) -> None:
             except (EOFError, OSError):
                 os._exit(0)
 
-    opening, cores = pipe.recv()
+    setup, cores = pipe.recv()
     threading.Thread(target=read, daemon=True).start()
-    desk = Desk(opening, cores)
+    trials = TrialRunner(setup, cores)
     while True:
         trial = waiting.get()
         if os.getppid() != int(leader):
             os._exit(0)
-        pipe.send(desk.answer(trial))
+        pipe.send(trials.answer(trial))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, final
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from bionet.studies.run.status import Standing
+    from bionet.studies.run.status import Status
 
 NOTES = 5
 """How many of the last sentences stand under the live table."""
@@ -42,15 +42,15 @@ class Progress:
     finished: int = 0
 
     @classmethod
-    def of(cls, standing: Standing) -> Self:
+    def of(cls, status: Status) -> Self:
         """Returns the progress of a study before it runs."""
-        arms = standing.arms
+        arms = status.arms
         return cls(
-            standing.study.name,
+            status.study.name,
             tuned={name: len(arm.tuning) for name, arm in arms.items()},
             to_tune={name: arm.tuning_trials for name, arm in arms.items()},
             done={name: len(arm.done) for name, arm in arms.items()},
-            total=dict.fromkeys(arms, len(standing.study.seeds)),
+            total=dict.fromkeys(arms, len(status.study.seeds)),
             failed=dict.fromkeys(arms, 0),
         )
 

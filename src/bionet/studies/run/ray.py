@@ -1,6 +1,6 @@
 """The Ray engine: the same workers as actors of a Ray cluster.
 
-An actor holds the same desk as a local process, so a trial gives the same numbers; it stays for
+An actor runs trials as a local process does, so a trial gives the same numbers; it stays for
 many trials, and keeps to its share of the cores of its machine. Ray tells when one has died; the
 pool then hires another. Ray is imported when an engine is made, never before.
 """
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, final
 
-from bionet.studies.run.worker import Answer, Desk, Opening, own_cores, share
+from bionet.studies.run.worker import Answer, TrialRunner, WorkerSetup, own_cores, share
 
 if TYPE_CHECKING:
     from bionet.studies.design.trial import Trial
@@ -27,11 +27,11 @@ INSTALL = "python -m pip install 'bionet[ray]'"
 
 @final
 class RayDesk:
-    """A desk in an actor: told its cores when it is known who else is on its machine."""
+    """A worker in an actor: given its cores when it is known who else is on its machine."""
 
-    def __init__(self, opening: Opening) -> None:
-        os.environ |= opening.environment(1)  # before anything loads JAX
-        self._opening, self._desk = opening, None
+    def __init__(self, setup: WorkerSetup) -> None:
+        os.environ |= setup.environment(1)  # before anything loads JAX
+        self._setup, self._trials = setup, None
 
     def machine(self) -> str:
         """The node of the cluster that this actor is on."""
@@ -41,13 +41,13 @@ class RayDesk:
 
     def sit(self, number: int, of: int) -> None:
         """Takes one of several shares of the machine's cores."""
-        self._desk = Desk(self._opening, share(own_cores(), number, of))
+        self._trials = TrialRunner(self._setup, share(own_cores(), number, of))
 
     def answer(self, trial: Trial) -> Answer:
         """Does a trial."""
-        if self._desk is None:
-            self._desk = Desk(self._opening)
-        return self._desk.answer(trial)
+        if self._trials is None:
+            self._trials = TrialRunner(self._setup)
+        return self._trials.answer(trial)
 
 
 @final
@@ -65,7 +65,7 @@ class RayEngine:
     """Starts actors and waits for them.
 
     Args:
-        opening: what each actor is told.
+        setup: what each actor is told.
         jobs: how many at a time; None is one per CPU of the cluster.
         address: of a running cluster, or "auto"; None takes that of RAY_ADDRESS, and else starts
             a cluster on this machine, for as long as the study runs.
@@ -78,9 +78,9 @@ class RayEngine:
     name = "ray"
 
     def __init__(
-        self, opening: Opening, jobs: int | None = None, address: str | None = None
+        self, setup: WorkerSetup, jobs: int | None = None, address: str | None = None
     ) -> None:
-        self._ray, self._opening = imported(), opening
+        self._ray, self._setup = imported(), setup
         address = address or os.environ.get("RAY_ADDRESS")
         self._mine = not self._ray.is_initialized()
         if self._mine:
@@ -97,7 +97,7 @@ class RayEngine:
         """A new actor in place `number`."""
         ray = self._ray
         kind = ray.remote(max_restarts=0, max_task_retries=0, **self._needs)(RayDesk)
-        actor = kind.remote(self._opening)
+        actor = kind.remote(self._setup)
         node = ray.get(actor.machine.remote())
         taken = {seat for at, (n, seat) in self._places.items() if n == node and at != number}
         seat = next(seat for seat in range(self.jobs) if seat not in taken)

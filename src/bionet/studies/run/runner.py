@@ -22,15 +22,15 @@ from bionet.studies.design.trial import Trial
 from bionet.studies.run.pool import Engine, Pool
 from bionet.studies.run.progress import Progress, Tell, silent
 from bionet.studies.run.provenance import commit
-from bionet.studies.run.status import standing
+from bionet.studies.run.status import make_status
 from bionet.studies.run.store import Lines, plain, read_results
 from bionet.studies.run.tuning import FILE as TUNING_FILE
 from bionet.studies.run.tuning import ArmTuning, imported
-from bionet.studies.run.worker import MEASURE, Answer, Opening
+from bionet.studies.run.worker import MEASURE, Answer, WorkerSetup
 from bionet.zoo.setup import Setup
 
 ENGINES: Final = ("local", "ray")
-MakeEngine = Callable[[Opening], Engine]
+MakeEngine = Callable[[WorkerSetup], Engine]
 
 
 @final
@@ -94,12 +94,12 @@ def run_study(
     from bionet.training.plugins import LOADED
 
     plugins = tuple((plugin.name, plugin.text) for plugin in LOADED.values())
-    opening = Opening(file.text, str(file.path), work, plugins, platforms)
+    opening = WorkerSetup(file.text, str(file.path), work, plugins, platforms)
     make = engine if callable(engine) else _maker(engine, jobs, address)
     with ExitStack() as stack:
         results = stack.enter_context(Lines(file.results))
         if results.mended:
-            tell(Progress.of(standing(file.study, read_results(file.results))), results.mended)
+            tell(Progress.of(make_status(file.study, read_results(file.results))), results.mended)
         return _Run(file, results, stack, tell).run(lambda: make(opening))
 
 
@@ -141,7 +141,7 @@ class _Run:
         self.file, self.study, self.results = file, file.study, results
         self.stack, self.tell = stack, tell
         read = read_results(file.results, self.study.name)
-        self.progress = Progress.of(standing(self.study, read))
+        self.progress = Progress.of(make_status(self.study, read))
         self.commit = commit(file.directory)
         self.finished, self.failed = 0, []
         self.lines = {line["trial"]: line for line in read.lines}

@@ -23,7 +23,7 @@ from bionet.studies.run.tuning import chosen, tuning_lines
 
 @final
 @dataclass(frozen=True)
-class ArmStanding:
+class ArmStatus:
     """The status of an arm.
 
     Attributes:
@@ -46,7 +46,7 @@ class ArmStanding:
 
 @final
 @dataclass(frozen=True)
-class Standing:
+class Status:
     """The status of a study.
 
     Attributes:
@@ -58,7 +58,7 @@ class Standing:
     """
 
     study: Study
-    arms: dict[str, ArmStanding]
+    arms: dict[str, ArmStatus]
     stale: int
     read: Read
     retuned: int = 0
@@ -73,7 +73,7 @@ class Standing:
         """The number of final trials without a line."""
         return sum(len(arm.missing) for arm in self.arms.values())
 
-    def stale_told(self) -> str:
+    def stale_note(self) -> str:
         """A sentence or two on the stale lines; empty where there is none."""
         if not self.stale:
             return ""
@@ -90,7 +90,7 @@ class Standing:
         )
 
 
-def standing_of(path: str | Path) -> tuple[StudyFile, Standing]:
+def read_status(path: str | Path) -> tuple[StudyFile, Status]:
     """The study at a path, and how far it has come.
 
     Raises:
@@ -98,18 +98,18 @@ def standing_of(path: str | Path) -> tuple[StudyFile, Standing]:
     """
     file = load_study(path)
     read = read_results(file.results, file.study.name)
-    return file, standing(file.study, read)
+    return file, make_status(file.study, read)
 
 
-def standing(study: Study, read: Read) -> Standing:
+def make_status(study: Study, read: Read) -> Status:
     """Returns the status of a study, by the lines that were read."""
     arms = {name: _arm(study, name, read.lines) for name in study.arms}
     used = sum(len(arm.tuning) + len(arm.done) for arm in arms.values())
     retuned = sum(_retune(study, name, arm, read.lines) for name, arm in arms.items())
-    return Standing(study, arms, len(read.lines) - used, read, retuned)
+    return Status(study, arms, len(read.lines) - used, read, retuned)
 
 
-def _arm(study: Study, arm: str, lines: Sequence[Line]) -> ArmStanding:
+def _arm(study: Study, arm: str, lines: Sequence[Line]) -> ArmStatus:
     tuned = study.tuning is not None and arm in study.tuned
     tuning = tuning_lines(study, arm, lines)
     count = study.tuning.trials if study.tuning is not None and tuned else 0
@@ -118,10 +118,10 @@ def _arm(study: Study, arm: str, lines: Sequence[Line]) -> ArmStanding:
     trials = final_trials(study, arm, change)
     if len(tuning) < count:
         unready = f"{len(tuning)} of {count} tuning trials"
-        return ArmStanding(tuple(tuning), count, (), tuple(trials), unready)
+        return ArmStatus(tuple(tuning), count, (), tuple(trials), unready)
     if tuned and change is None:
-        return ArmStanding(tuple(tuning), count, (), tuple(trials), "every tuning trial diverged")
-    return ArmStanding(
+        return ArmStatus(tuple(tuning), count, (), tuple(trials), "every tuning trial diverged")
+    return ArmStatus(
         tuple(tuning),
         count,
         tuple(finished[trial.hash] for trial in trials if trial.hash in finished),
@@ -129,7 +129,7 @@ def _arm(study: Study, arm: str, lines: Sequence[Line]) -> ArmStanding:
     )
 
 
-def _retune(study: Study, arm: str, found: ArmStanding, lines: Sequence[Line]) -> int:
+def _retune(study: Study, arm: str, found: ArmStatus, lines: Sequence[Line]) -> int:
     """Counts the lines of an arm that would count with as many tuning trials as have lines."""
     if study.tuning is None or arm not in study.tuned:
         return 0

@@ -1,9 +1,9 @@
 """Messages between the process that leads a study and its workers.
 
-An `Opening` says once what a worker needs: the study file, which may register recipes, the cores
-that it may use, and what to do with a trial. A `Desk` is the worker's side, the same for local
-processes and for Ray: it answers each trial with an `Answer`. Nothing here imports JAX before
-the cores are chosen, since JAX looks at them once.
+A `WorkerSetup` says once what a worker needs: the study file, which may register recipes, the
+cores that it may use, and what to do with a trial. A `TrialRunner` is the worker's side, the same
+for local processes and for Ray: it answers each trial with an `Answer`. Nothing here imports JAX
+before the cores are chosen, since JAX looks at them once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 @final
 @dataclass(frozen=True)
-class Opening:
+class WorkerSetup:
     """The setup of a worker, sent once.
 
     Attributes:
@@ -72,24 +72,24 @@ class Answer:
 
 
 @final
-class Desk:
+class TrialRunner:
     """The trials of one worker, in its process.
 
     Args:
-        opening: what to do.
+        setup: what to do.
         cores: the cores that this process keeps to; empty for any.
     """
 
-    def __init__(self, opening: Opening, cores: Sequence[int] = ()) -> None:
+    def __init__(self, setup: WorkerSetup, cores: Sequence[int] = ()) -> None:
         keep_to(cores)
-        self._opening = opening
+        self._setup = setup
         self._work: Callable[[Trial], dict[str, Any]] | None = None
 
     def answer(self, trial: Trial) -> Answer:
         """Does a trial; whatever goes wrong is an answer too."""
         try:
             if self._work is None:
-                self._work = opened(self._opening)
+                self._work = open_trials(self._setup)
             return Answer(trial, self._work(trial))
         except BaseException as error:  # the other trials go on
             told = {
@@ -100,17 +100,17 @@ class Desk:
             return Answer(trial, error=told, diverged=type(error).__name__ == "NonFiniteError")
 
 
-def opened(opening: Opening) -> Callable[[Trial], dict[str, Any]]:
+def open_trials(setup: WorkerSetup) -> Callable[[Trial], dict[str, Any]]:
     """Runs the study file, and returns what is done with a trial."""
-    for name, text in opening.plugins:
+    for name, text in setup.plugins:
         from bionet.training.plugins import run_plugin
 
         run_plugin(text, name)
-    if opening.text:
+    if setup.text:
         from bionet.studies.design.loading import declared
 
-        declared(opening.text, opening.name)
-    module, _, attribute = opening.work.partition(":")
+        declared(setup.text, setup.name)
+    module, _, attribute = setup.work.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 

@@ -33,7 +33,7 @@ from bionet.training.objective import Objective
 from bionet.training.options import Descent, Pairs, as_pairs, later
 from bionet.training.problem import Predict
 from bionet.training.workload import WorkloadLike
-from bionet.training.zeroth_order.population import Population, judged, told
+from bionet.training.zeroth_order.population import Population, finite_losses, loss_metrics
 from bionet.training.zeroth_order.ties import held, undecided, weighing
 from bionet.training.zeroth_order.trained_vector import (
     check_trained,
@@ -200,8 +200,7 @@ class Evolution(AbstractMethod):
         """One generation: ask for members, evaluate them on the batch, and tell their losses.
 
         Returns:
-            The next state, and what `bionet.training.zeroth_order.population.told` says of the
-            losses.
+            The next state, and the `loss_metrics` of the population.
         """
         model, before = train_state.model, train_state.memory
         asking, telling, shared = jax.random.split(key, 3)
@@ -216,7 +215,7 @@ class Evolution(AbstractMethod):
 
         losses = self.population.each(jax.vmap(loss), members)
         # evosax calls it fitness and minimises it.
-        fitness = judged(losses)
+        fitness = finite_losses(losses)
         asked = _note_loss(state, fitness.mean())
         state, _ = algorithm.tell(telling, members, fitness, asked, parameters)
         state = held(undecided(fitness), state, asked)
@@ -226,7 +225,7 @@ class Evolution(AbstractMethod):
             lambda new, old: jnp.asarray(new, old.dtype), self._with_sigma(state), before
         )
         model = with_trained(model, state.mean)
-        return TrainState(model, state, train_state.step + 1), told(losses)
+        return TrainState(model, state, train_state.step + 1), loss_metrics(losses)
 
     def guard(
         self,
@@ -288,7 +287,7 @@ def takes_optimizer(strategy: str) -> bool:
     """Returns whether the strategy leaves its step to an Optax optimiser.
 
     Raises:
-        ValueError: evosax has no strategy of that name; the nearest are told.
+        ValueError: evosax has no strategy of that name; the nearest are loss_metrics.
     """
     return "optimizer" in _arguments(_kind(strategy))
 

@@ -33,7 +33,7 @@ from bionet.training.options import Descent, later
 from bionet.training.problem import Predict
 from bionet.training.workload import WorkloadLike
 from bionet.training.zeroth_order.low_rank_noise import Noise, NoiseOfModel
-from bionet.training.zeroth_order.population import Population, judged, told
+from bionet.training.zeroth_order.population import Population, finite_losses, loss_metrics
 from bionet.training.zeroth_order.trained_vector import check_trained
 
 Shaping = Literal["z-score", "centered-rank", "raw"]
@@ -174,17 +174,16 @@ class LowRankES(AbstractMethod):
         """One generation: evaluate all members on the batch, and move against the estimate.
 
         Returns:
-            The next state, and what `bionet.training.zeroth_order.population.told` says of the
-            losses.
+            The next state, and the `loss_metrics` of the population.
         """
         gradient, losses = self.gradient(train_state.model, batch, key)
         learning, _ = partition_trained(train_state.model)
         updates, memory = updated(
             *("LowRankES", self.optimizer, gradient, train_state.memory, learning),
-            judged(losses).mean(),
+            finite_losses(losses).mean(),
         )
         model = apply_trained(train_state.model, updates)
-        return TrainState(model, memory, train_state.step + 1), told(losses)
+        return TrainState(model, memory, train_state.step + 1), loss_metrics(losses)
 
     def guard(
         self,
@@ -241,7 +240,7 @@ class LowRankES(AbstractMethod):
 
         rows = jnp.arange(self.population.rows)
         losses = self.population.each(losses_of, rows)
-        weights = self._shape(judged(losses)) @ signs / (self.population.size * self.sigma)
+        weights = self._shape(finite_losses(losses)) @ signs / (self.population.size * self.sigma)
         return noise.learned(self.population.total(sums_of, (rows, weights))), losses
 
     def _shape(self, losses: Float[Array, "rows signs"]) -> Float[Array, "rows signs"]:

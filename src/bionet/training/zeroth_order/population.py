@@ -172,7 +172,7 @@ def _count(owner: str, name: str, value: int, least: int) -> int:
 # Losses: a member whose loss is no number has failed, and counts as the worst of the others.
 
 
-def judged(losses: Float[Array, "..."]) -> Float[Array, "..."]:
+def finite_losses(losses: Float[Array, "..."]) -> Float[Array, "..."]:
     """The losses, in which those that are not finite have become the worst of the finite ones.
 
     Where none is finite all are 0, so that no member is better than another.
@@ -183,7 +183,7 @@ def judged(losses: Float[Array, "..."]) -> Float[Array, "..."]:
     return jnp.where(finite, losses, jnp.where(finite.any(), worst, 0.0))
 
 
-def told(losses: Float[Array, "..."]) -> dict[str, Array]:
+def loss_metrics(losses: Float[Array, "..."]) -> dict[str, Array]:
     """Returns the metrics of a step: those of the losses of its members.
 
     `training_loss` is the mean over the members that have not failed and `best_loss` the least of

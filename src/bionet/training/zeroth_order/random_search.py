@@ -22,7 +22,7 @@ from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.objective import Objective
 from bionet.training.problem import Predict
 from bionet.training.workload import WorkloadLike
-from bionet.training.zeroth_order.population import Population, told
+from bionet.training.zeroth_order.population import Population, loss_metrics
 from bionet.training.zeroth_order.trained_vector import check_trained, trained_vector, with_trained
 
 
@@ -127,8 +127,7 @@ class RandomSearch(AbstractMethod):
         """Evaluates the model and its neighbours on the batch, and keeps the best.
 
         Returns:
-            The next state, and what `bionet.training.zeroth_order.population.told` says of the
-            losses.
+            The next state, and the `loss_metrics` of the population.
         """
         model = train_state.model
         steps, shared = jax.random.split(key)
@@ -146,7 +145,7 @@ class RandomSearch(AbstractMethod):
         losses = self.population.each(jax.vmap(loss), jnp.arange(self.population.size))
         best = jnp.argmin(jnp.where(jnp.isfinite(losses), losses, jnp.inf))
         # Only the winner is drawn again; the others were never all there.
-        return TrainState(member(best), None, train_state.step + 1), told(losses)
+        return TrainState(member(best), None, train_state.step + 1), loss_metrics(losses)
 
     def guard(
         self,

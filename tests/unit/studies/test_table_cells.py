@@ -18,10 +18,10 @@ def test_numbers_and_intervals():
 
 def test_which_way_a_difference_goes():
     up = paired({0: 2.0, 1: 2.0, 2: 3.0}, {0: 1.0, 1: 1.0, 2: 1.0})
-    assert cells.standing(up, lower=False) == "ahead"
-    assert cells.standing(up, lower=True) == "behind"
+    assert cells.direction(up, lower=False) == "ahead"
+    assert cells.direction(up, lower=True) == "behind"
     both = paired({0: 2.0, 1: 0.0, 2: 1.0}, {0: 1.0, 1: 1.0, 2: 1.0})
-    assert cells.standing(both, lower=False) == "not told apart"
+    assert cells.direction(both, lower=False) == "not told apart"
     assert cells.wins(both) == "1 of 3, 1 equal"
     assert cells.wins(up) == "3 of 3"
 
