@@ -72,13 +72,9 @@ def _switch(recipe: Recipe[Any], options: argparse.Namespace) -> tuple[Recipe[An
         if options.options:
             raise UsageError("Option --option sets what --method takes; give --method too.")
         return recipe, {}
-    from bionet.training.registry import make_options
-
-    own = recipe.own_choice()
-    named = options.method == own.name
-    defaults = own.options if named else make_options(options.method, {})
+    tuned = recipe.tuned_choice(options.method)[0].options
     owner = f"method {options.method!r}"
-    chosen = asdict(defaults) | read_settings(defaults, options.options, owner, "--option")
+    chosen = asdict(tuned) | read_settings(tuned, options.options, owner, "--option")
     return recipe.with_method(options.method, **chosen), chosen
 
 

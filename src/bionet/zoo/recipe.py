@@ -49,6 +49,7 @@ from bionet.zoo.registry import REGISTRY
 from bionet.zoo.result import Result
 from bionet.zoo.run import run, split_seed
 from bionet.zoo.spec import RecipeSpec
+from bionet.zoo.tuned import find_tuned
 
 C = TypeVar("C")
 
@@ -93,6 +94,7 @@ class Recipe(Generic[C]):
         revisions: revisions of its own for "control", "baselines" or "ablation", on top of those
             of the workload.
         switched: the method that `with_method` has put in place of the recipe's own.
+        options_from: where the options of that method are from, in words.
         instance: that method itself, where it was not named by its word.
         changes: the numbers that the user has replaced, by their flat names; they win.
 
@@ -113,6 +115,7 @@ class Recipe(Generic[C]):
     brief: Mapping[str, Any] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)
     switched: Choice | None = None
+    options_from: str = ""
     instance: AbstractMethod | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
 
@@ -226,8 +229,9 @@ class Recipe(Generic[C]):
         """The same recipe, trained by another method.
 
         Model, data, seeds, loss and frozen control stay as they are. A network of signs has no
-        gradient: backprop trains its smooth twin instead, and the result says so. The recipe's own
-        method keeps its tuned options.
+        gradient: backprop trains its smooth twin instead, and the result says so. Options that are
+        not given are those that were tuned for the method on this workload and data set, by the
+        recipe that is about it, else the method's defaults; the result's details say which.
 
         Args:
             method: a word of `bionet.training.METHODS`, or a method. A run that is to be written
@@ -250,13 +254,32 @@ class Recipe(Generic[C]):
         if isinstance(method, AbstractMethod):
             switched = self._with_instance(method, options)
         else:
-            own = self.own_choice()
-            if method == own.name:
-                kept = {each.name: getattr(own.options, each.name) for each in _fields(own.options)}
-                options = {**kept, **options}
-            switched = self.switch(method, options)
+            switched = self._with_word(method, options)
         switched._try_method()
         return switched
+
+    def _with_word(self, method: str, options: Mapping[str, Any]) -> Recipe[C]:
+        """The recipe with a method by its word, and where its options are from."""
+        base, source = self.tuned_choice(method)
+        known = {each.name: getattr(base.options, each.name) for each in _fields(base.options)}
+        switched = self.switch(method, {**known, **options})
+        new: Any = switched.switched
+        given = [name for name, value in known.items() if getattr(new.options, name) != value]
+        told = f"{source}; given: {', '.join(given)}" if given else source
+        return dataclasses.replace(switched, options_from=told)
+
+    def tuned_choice(self, method: str) -> tuple[Choice, str]:
+        """Returns a method with its tuned options, and in words where they are from.
+
+        Raises:
+            ValueError: an unknown method, with the nearest.
+        """
+        if method == self._own_word():
+            return self.own_choice(), "tuned for this recipe"
+        other = find_tuned(self.spec, self.workload, self.config.dataset, method)
+        if other is not None and other._own_word() == method:
+            return other.own_choice(), f"tuned for {other.id}"
+        return Choice.of(method, {}), "the method's defaults"
 
     def _with_instance(self, method: AbstractMethod, options: Mapping[str, Any]) -> Recipe[C]:
         """The recipe with a method that has been made already."""
@@ -267,7 +290,7 @@ class Recipe(Generic[C]):
             )
         self._check_objective(method)
         choice = Choice(method.spec.name, None)
-        return dataclasses.replace(self, switched=choice, instance=method)
+        return dataclasses.replace(self, switched=choice, options_from="", instance=method)
 
     def _check_objective(self, method: AbstractMethod) -> None:
         """Refuses a method that trains another function than the workload's.
@@ -301,7 +324,8 @@ class Recipe(Generic[C]):
         Raises:
             ValueError: an unknown method or option, with the nearest.
         """
-        return dataclasses.replace(self, switched=Choice.of(name, options), instance=None)
+        choice = Choice.of(name, options)
+        return dataclasses.replace(self, switched=choice, options_from="", instance=None)
 
     def without(self) -> Recipe[C]:
         """The recipe's ablation: the same, without the part that it is about.

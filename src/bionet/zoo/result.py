@@ -191,6 +191,8 @@ class Result(Sequence[float]):
             lines.append(f"On the same test data: {', '.join(rules)}.")
         if "control" in self.details:
             lines.append(f"Frozen control: {self.details['control']}.")
+        if "options" in self.details:
+            lines.append(f"Options of {self.details['method']}: {self.details['options']}.")
         lines += self.details.get("notes", ())
         lines.append(f"Trained in {self.seconds:.1f} s, compilation included.")
         return "\n".join(lines)

@@ -64,6 +64,11 @@ class Runnable(Protocol):
         """The method in the place of its own; None if there is none."""
         ...
 
+    @property
+    def options_from(self) -> str:
+        """Where the options of that method are from, in words."""
+        ...
+
     def replace(self, **fields: Any) -> Runnable:
         """Returns the recipe with other numbers."""
         ...
@@ -147,6 +152,8 @@ def _result(
         details["method"] = recipe.switched.name
         if has_signs(recipe.build()) and not has_signs(fitted.model):
             details["method"] += " on the smooth twin (tanh for each sign)"
+        if recipe.options_from:
+            details["options"] = recipe.options_from
     if notes:
         details["notes"] = list(notes)
     return Result(

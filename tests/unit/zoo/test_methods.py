@@ -145,3 +145,45 @@ def test_what_does_not_exist_is_told_the_nearest(ask, told):
     name, options = ask
     with pytest.raises(ValueError, match=re.escape(told)):
         zoo.get("prototypes-es").with_method(name, **options)
+
+
+class TestTunedOptions:
+    """The first of: what is given, what was tuned on this workload and data set, the defaults."""
+
+    def test_another_recipe_on_the_workload_gives_its_own(self):
+        own = zoo.get("classification-dfa").own_choice().options
+        recipe = zoo.get("classification-backprop").with_method("dfa", strength=0.5)
+        options = recipe.switched.options
+        assert (options.learning_rate, options.schedule) == (own.learning_rate, own.schedule)
+        assert options.learning_rate != METHODS["dfa"].Options().learning_rate
+        assert options.strength == 0.5
+        assert recipe.options_from == "tuned for classification-dfa; given: strength"
+
+    def test_its_own_method_keeps_its_own(self):
+        recipe = zoo.get("classification-dfa")
+        switched = recipe.with_method("dfa")
+        assert switched.switched == recipe.own_choice()
+        assert switched.options_from == "tuned for this recipe"
+
+    def test_a_method_that_nobody_has_tuned_there_has_its_defaults(self):
+        recipe = zoo.get("classification-backprop").with_method("random-search", population=4)
+        assert recipe.switched.options == METHODS["random-search"].Options(population=4)
+        assert recipe.options_from == "the method's defaults; given: population"
+
+    def test_another_workload_has_nothing_to_say(self):
+        """`control-cartpole-es` has the tags of `control-lif-es`, and another task."""
+        recipe = zoo.get("control-lif-es").with_method("es")
+        assert recipe.options_from == "tuned for this recipe"
+        other = zoo.get("classification-rsnn-v2").with_method("surrogate-es", num_samples=2)
+        assert other.options_from.startswith("the method's defaults")
+
+    def test_an_arm_of_a_study_is_not_tuned_by_it(self):
+        recipe = zoo.get("classification-backprop").switch("dfa", {})
+        assert recipe.switched.options == METHODS["dfa"].Options()
+
+    @pytest.mark.slow
+    def test_the_result_says_which(self):
+        recipe = zoo.get("prototypes-local").replace(hidden=8, samples=64).with_method("es")
+        result = recipe.fit(epochs=1, progress=False)
+        assert result.details["options"] == "tuned for prototypes-es"
+        assert "Options of es: tuned for prototypes-es." in result._repr_html_()
