@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from bionet._core.origins import text_hash
 from bionet.studies import Arm, Budget, LogUniform, Tuning, read_results
 from bionet.studies.run.runner import run_study
+from bionet.training.plugins import load_plugin
 
 pytestmark = pytest.mark.skipif(
     find_spec("ray") is None, reason="Ray is not installed: python -m pip install 'bionet[ray]'"
@@ -20,17 +22,21 @@ TUNED = 1 * (find_spec("optuna") is not None)
 
 WORK = Path(__file__).parent / "work"
 
-# One cluster for both studies, as where a cluster is there already.
+# One cluster for all studies, as where a cluster is there already.
 SCRIPT = """
 import json, os, sys
 import ray
 from bionet.studies import run_study
 from bionet.studies.run.worker import own_cores
+from bionet.training.plugins import load_plugin
 if __name__ == "__main__":
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False,
              logging_level="error")
     found = {}
-    works = {"real": "bionet.studies.run.measure:measured", "fake": "study_work:troubled"}
+    measured = "bionet.studies.run.measure:measured"
+    works = {"real": measured, "fake": "study_work:troubled", "plugin": measured}
+    load_plugin("still.py")
+    os.remove("still.py")  # actors get the text
     for name, work in works.items():
         outcome = run_study(f"{name}/study.py", engine="ray", jobs=2, work=work)
         found[name] = [outcome.finished, outcome.failed, outcome.missing]
@@ -40,14 +46,45 @@ if __name__ == "__main__":
 """
 
 
+STILL = """
+from dataclasses import dataclass
+from typing import ClassVar
+import jax.numpy as jnp
+from bionet.training import AbstractMethod, MethodSpec, TrainState, register_method
+
+@dataclass(frozen=True)
+class Options:
+    pass
+
+@register_method
+class Still(AbstractMethod):
+    spec: ClassVar[MethodSpec] = MethodSpec("still", "control", "Stay where you are.")
+    Options: ClassVar[type] = Options
+    @classmethod
+    def from_workload(cls, workload, config, options, steps):
+        return cls()
+    def init(self, model, key):
+        return TrainState(model, None, jnp.zeros((), jnp.int32))
+    def step(self, train_state, batch, key):
+        state = TrainState(train_state.model, None, train_state.step + 1)
+        return state, {"evaluations": jnp.asarray(1.0)}
+    def finish(self, train_state):
+        return train_state.model
+"""
+
+
 @pytest.fixture
 def studies(study, write, tmp_path):
-    """Two studies: one that tunes and trains, and one whose worker dies."""
+    """Studies: one that tunes and trains, one whose worker dies, one by a method of a file."""
     tuning = Tuning(1, {"local": {"learning_rate": LogUniform(1e-1, 1e1)}})
     arms = {"local": Arm("memory-hebbian", {"units": 60, "patterns": 20, "batch_size": 20})}
     write(study(arms=arms, budget=Budget(5), tuning=tuning if TUNED else None), "real/study.py")
     troubled = {name: Arm("prototypes-local") for name in ("dies-once", "fails", "good")}
     write(study(arms=troubled, seeds=(1,)), "fake/study.py")
+    still = {"still": Arm("prototypes-local", {"hidden": 8, "samples": 64}, "still")}
+    (tmp_path / "still.py").write_text(STILL)
+    load_plugin(tmp_path / "still.py")
+    write(study(arms=still, budget=Budget(1)), "plugin/study.py")
     return tmp_path
 
 
@@ -78,6 +115,10 @@ def test_a_real_cluster_gives_the_same_numbers_and_survives_the_death_of_a_worke
         (studies / "real" / name).unlink(missing_ok=True)
     assert run_study(studies / "real", jobs=1).finished == 2 + TUNED
     assert numbers(studies / "real") == by_ray
+
+    assert found["plugin"] == [2, [], 0]
+    lines = read_results(studies / "plugin" / "results.jsonl").lines
+    assert {line["config"]["plugin"] for line in lines} == {text_hash(STILL)}
 
     failed = ["fails, seed 1 failed: ValueError: seed 1 is no good."]
     assert found["fake"] == [2, failed, 1]
