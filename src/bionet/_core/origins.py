@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator
 
 _TEXTS: list[str] = []  # the innermost last
 
@@ -15,7 +15,7 @@ def text_hash(text: str) -> str:
 
 
 @contextlib.contextmanager
-def running(sha256: str) -> Iterator[None]:
+def running(sha256: str) -> Generator[None]:
     """Notes that what is registered inside comes from the text of this sha256."""
     _TEXTS.append(sha256)
     try:

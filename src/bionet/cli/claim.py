@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -17,7 +17,7 @@ LITTER = ("Thumbs.db", "desktop.ini")
 
 
 @contextlib.contextmanager
-def claim(out: str | None, plan: Plan) -> Iterator[RunDirectory]:
+def claim(out: str | None, plan: Plan) -> Generator[RunDirectory]:
     """Holds a directory with the plan in it; one in which nothing was learned is removed again.
 
     Args:

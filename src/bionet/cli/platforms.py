@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 
 from bionet.cli.errors import UsageError
 
@@ -54,7 +55,7 @@ def check_worker_platforms(platforms: str | None) -> None:
         raise UsageError(_explain(environment, _first(last.partition(": ")[2])))
 
 
-def _explain(environment: os._Environ[str] | dict[str, str], why: str) -> str:
+def _explain(environment: Mapping[str, str], why: str) -> str:
     asked = [f"{name}={environment[name]!r}" for name in VARIABLES if environment.get(name)]
     because = f" ({why})" if why else ""
     return (

@@ -140,7 +140,9 @@ def _comments(config_type: type) -> dict[str, str]:
     return found
 
 
-def _remark(node: ast.AnnAssign, after: ast.stmt | None, remarks: dict) -> str:
+def _remark(
+    node: ast.AnnAssign, after: ast.stmt | None, remarks: dict[int, tuple[bool, str]]
+) -> str:
     last = node.end_lineno or node.lineno
     if last in remarks:
         return remarks[last][1]

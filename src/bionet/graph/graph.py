@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import final
+from typing import Any, final
 
 import jax
 import jax.numpy as jnp
@@ -116,7 +116,7 @@ class Graph:
         skip: Iterable[str] | None = None,
         supergraph: Supergraph = Supergraph.MCS,
         prune: bool = True,
-        S_init: nx.DiGraph | None = None,
+        S_init: nx.DiGraph[Any] | None = None,
         backtrack: int = 20,
         debug: bool = False,
         progress_bar: bool = True,
@@ -178,12 +178,12 @@ class Graph:
         return self._windowed
 
     @cached_property
-    def Gs(self) -> list[nx.DiGraph]:  # noqa: N802
+    def Gs(self) -> list[nx.DiGraph[Any]]:  # noqa: N802
         """The episodes as networkx graphs, made when they are first asked for."""
         return [to_networkx(self._windowed, episode) for episode in range(self.max_eps)]
 
     @property
-    def S(self) -> nx.DiGraph:  # noqa: N802
+    def S(self) -> nx.DiGraph[Any]:  # noqa: N802
         """The supergraph: slots 0, 1, 2 and so on, in order, with `kind` and `generation`."""
         return self._schedule.graph
 

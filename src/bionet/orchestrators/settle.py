@@ -8,7 +8,7 @@ plain loop of `step` calls. That a network has not settled is a result, not an e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, final
+from typing import Any, Literal, final
 
 import equinox as eqx
 import jax
@@ -118,11 +118,11 @@ def _run(
 def _until_settled(
     step: Stepper, state: S, rng: Rng, max_steps: Int[Array, ""], updated: tuple[int, ...]
 ) -> tuple[S, Settled]:
-    def going_on(carry: tuple) -> Array:
+    def going_on(carry: tuple[Any, ...]) -> Array:
         _, _, settled, steps = carry
         return (steps < max_steps) & ~settled
 
-    def body(carry: tuple) -> tuple:
+    def body(carry: tuple[Any, ...]) -> tuple[Any, ...]:
         old, key, _, steps = carry
         new, key = step(old, key)
         return new, key, _unchanged(_buffers(old, updated), new, updated), steps + 1
@@ -137,7 +137,7 @@ def _all_steps(
 ) -> tuple[S, Settled]:
     """Looks at the last step alone; a loop without a question in it is the cheapest one."""
 
-    def body(_: Array, carry: tuple) -> tuple:
+    def body(_: Array, carry: tuple[Any, ...]) -> tuple[Any, ...]:
         state, key, _ = carry
         new, key = step(state, key)
         return new, key, _buffers(state, updated)

@@ -205,7 +205,7 @@ def _coarse(curve: Curve) -> Curve:
 
 def _stroke(ax: Axes, curve: Curve, style: dict[str, Any], band: bool = True) -> None:
     style = {"linewidth": 2.0, "zorder": 3} | style | {"marker": "", "label": curve.label}
-    shade = {"color": style["color"], "alpha": 0.16, "linewidth": 0, "zorder": 2}
+    shade: dict[str, Any] = {"color": style["color"], "alpha": 0.16, "linewidth": 0, "zorder": 2}
     if len(curve.x) == 1:
         ax.axhline(curve.mean[0], **style | {"linewidth": min(style["linewidth"], 1.4)})
         if band:

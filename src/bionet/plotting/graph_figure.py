@@ -93,7 +93,7 @@ def draw_key(figure: Figure, ax: Axes, episode: Episode, span: Span) -> None:
     runs = np.concatenate([row.runs[_touches(row.start, row.end, span)] for row in episode.rows])
     read = np.concatenate([_show(m, span)[1] for m in episode.messages] or [np.zeros(0, bool)])
     compiled = episode.supervisor is not None
-    entries = [
+    entries: list[tuple[Any, str, dict[str, Any]]] = [
         (runs.any(), "a step", {**box, "color": GREY}),
         ((~runs).any(), "not run", {**box, "mfc": _pale(GREY), "mec": GREY}),
         (read.any(), "a message: on its way, waiting", {"color": GREY, "marker": "."}),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -353,7 +353,7 @@ def finish(figure: Figure, title: str = "", path: str | Path | None = None) -> F
 
 
 @contextlib.contextmanager
-def default_style() -> Iterator[None]:
+def default_style() -> Generator[None]:
     """Figures drawn inside look as matplotlib has them, whatever the user's own settings are."""
     from matplotlib import style
 

@@ -24,7 +24,7 @@ BOWS = (0, 9, -9, 13, -13, 18, -18)  # by how much a line may bow, in points, th
 APART = 8.5  # how far a line is from the middle of a slot, in points
 
 
-def draw_supergraph(ax: Axes, slots: nx.DiGraph, episode: Episode) -> None:
+def draw_supergraph(ax: Axes, slots: nx.DiGraph[Any], episode: Episode) -> None:
     """The slots, a column per generation and a row per node, and who waits for whom."""
     color = colors(episode)
     kinds = {told["kind"] for _, told in slots.nodes(data=True)}

@@ -235,7 +235,7 @@ def _in_flow(one: ComputationGraph, supervisor: str | None) -> list[str]:
     return order
 
 
-def _parts(wires: nx.DiGraph) -> list[set[str]]:
+def _parts(wires: nx.DiGraph[Any]) -> list[set[str]]:
     """The loops of a graph, and what is in none, each behind those that it hears."""
     whole = nx.condensation(wires)
     members = whole.nodes.data("members")

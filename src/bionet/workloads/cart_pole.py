@@ -11,6 +11,7 @@ them; pushing at random, or always to the side to which the pole leans, does not
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -90,10 +91,12 @@ def push(world: Float[Array, "n 4"], right: Float[Array, " n"]) -> Float[Array, 
     return jnp.stack([x + DT * v, v + DT * moved, angle + DT * spin, spin + DT * turned], -1)
 
 
-def survival(push_right, start: Any, world: Float[Array, "n 4"], steps: int) -> Float[Array, " n"]:
+def survival(
+    push_right: Callable[[Any, Any], Any], start: Any, world: Float[Array, "n 4"], steps: int
+) -> Float[Array, " n"]:
     """The share of the steps for which each pole stays up; `push_right(world, memory)` acts."""
 
-    def step(carry: tuple, _: None) -> tuple:
+    def step(carry: tuple[Any, ...], _: None) -> tuple[tuple[Any, ...], Array]:
         world, memory, up = carry
         right, memory = push_right(world, memory)
         world = push(world, right)

@@ -11,7 +11,7 @@ tuned by hand pushes back in proportion to position and velocity.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import equinox as eqx
 import jax
@@ -115,7 +115,7 @@ class Episodes(eqx.Module):
     def __call__(
         self, model: CellChain, x: Float[Array, "n 2"], key: PRNGKeyArray
     ) -> Float[Array, "n 2"]:
-        def step(carry: tuple, _: None) -> tuple:
+        def step(carry: tuple[Any, ...], _: None) -> tuple[Any, Any]:
             world, memory = carry
             force, memory = model(world, memory)
             world, cost = push(self.config, world, force[:, 0])

@@ -30,6 +30,7 @@ from bionet.datasets import (
 from bionet.layer_maps.sparse import LayerMap
 from bionet.modules.fully_connected import FrozenFullyConnected, FullyConnected
 from bionet.modules.input_output import OutputLayer
+from bionet.modules.interfaces import AbstractModule
 from bionet.modules.recurrent import RecurrentDiscrete
 from bionet.orchestrators.sequential import SequentialOrchestrator
 from bionet.states.sequential import SequentialState
@@ -111,7 +112,7 @@ def build(config: Config, key: PRNGKeyArray) -> SequentialOrchestrator:
     """The untrained network; its other weights are the same with and without feedback."""
     k = jax.random.split(key, 4)
     c = config
-    hidden = {
+    hidden: dict[int, AbstractModule] = {
         0: FullyConnected(c.dim, c.hidden, c.strength_forward, c.threshold_in, k[0]),
         1: RecurrentDiscrete(c.hidden, c.j_d, c.threshold_recurrent, k[1]),
     }

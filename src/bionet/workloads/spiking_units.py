@@ -55,7 +55,7 @@ def spiking(units: Units, x: Float[Array, "n time channels"]) -> Float[Array, "n
         among = hk.get_parameter("among", (units.hidden, units.hidden), init=scale)
     spike = Surrogate("arctan", units.slope)
 
-    def step(carry: tuple, current: Array) -> tuple[tuple, None]:
+    def step(carry: tuple[Any, ...], current: Array) -> tuple[tuple[Any, ...], None]:
         voltage, spikes, trace, total = carry
         held = units.leak * voltage - jax.lax.stop_gradient(spikes)
         voltage = held + current + spikes @ among

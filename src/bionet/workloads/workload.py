@@ -108,7 +108,7 @@ class Workload(Generic[C]):
     def __copy__(self) -> Workload[C]:
         return self
 
-    def __deepcopy__(self, memo: dict) -> Workload[C]:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Workload[C]:
         """Itself: it is immutable, and methods are kept by it."""
         return self
 

@@ -21,7 +21,8 @@ EVIDENCE = "research/evidence"
 
 def _with_evidence(spec: RecipeSpec, found: dict[str, Any]) -> RecipeSpec:
     """The spec with what has been measured of it."""
-    bands = (Band(**{"study": EVIDENCE, **each}) for each in found.get("bands", ()))
+    rows: list[dict[str, Any]] = [{"study": EVIDENCE, **each} for each in found.get("bands", ())]
+    bands = (Band(**row) for row in rows)
     margins = tuple(Margin(**each) for each in found.get("margins", ()))
     cost = Cost(**found["cost"]) if "cost" in found else None
     expected = (*spec.expected, *bands)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bionet._core.names import unknown
 from bionet.zoo.registry import AXES, REGISTRY, suggest
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bionet.zoo.recipe import Recipe
 
 
-def get(id: str) -> Recipe:
+def get(id: str) -> Recipe[Any]:
     """The recipe of this id, imported now.
 
     Raises:

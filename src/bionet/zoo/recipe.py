@@ -568,7 +568,7 @@ def _is_same(left: Any, right: Any) -> bool:
     return left is right or bool(eqx.tree_equal(left, right))
 
 
-def _fields(options: Any) -> tuple[dataclasses.Field, ...]:
+def _fields(options: Any) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(options)
 
 

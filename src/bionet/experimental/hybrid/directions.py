@@ -118,13 +118,15 @@ def surrogate_direction(loss: Loss) -> SurrogateDirection:
     return SurrogateDirection(loss)
 
 
-def called(function: Callable[..., Any], model: PyTree, batch: tuple, key: PRNGKeyArray) -> Any:
+def called(
+    function: Callable[..., Any], model: PyTree, batch: tuple[Any, ...], key: PRNGKeyArray
+) -> Any:
     """`function(model, *batch, key=key)`, without the key where it takes none."""
     return function(model, *batch, key=key) if _takes_key(function) else function(model, *batch)
 
 
 def one_number(
-    owner: str, loss: Loss, model: PyTree, batch: tuple, key: PRNGKeyArray
+    owner: str, loss: Loss, model: PyTree, batch: tuple[Any, ...], key: PRNGKeyArray
 ) -> Float[Array, ""]:
     """The loss of a model.
 

@@ -9,6 +9,8 @@ hold, and every step is looked at.
 
 from __future__ import annotations
 
+from typing import Any
+
 import networkx as nx
 import numpy as np
 
@@ -70,7 +72,7 @@ def _steps_that_wait(
     waits: dict[Key, np.ndarray],
     backwards: bool,
     episode: int,
-) -> nx.DiGraph:
+) -> nx.DiGraph[Any]:
     """The steps of one episode with those that they wait for, where it may close a loop."""
     steps = nx.DiGraph()
     for name in sorted({name for key in newest for name in (key[0], graphs.senders[key])}):

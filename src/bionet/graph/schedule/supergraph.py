@@ -71,7 +71,7 @@ class Schedule:
     fits: Bool[np.ndarray, "demands slots"]
     which: Int[np.ndarray, "episodes steps"]
     cuts: Cuts
-    graph: nx.DiGraph
+    graph: nx.DiGraph[Any]
 
     def __len__(self) -> int:
         """Returns the number of slots."""
@@ -85,7 +85,7 @@ class Schedule:
 def schedule(
     cuts: Cuts,
     mode: Supergraph = Supergraph.MCS,
-    S_init: nx.DiGraph | None = None,
+    S_init: nx.DiGraph[Any] | None = None,
     backtrack: int = 20,
     progress: Progress | None = None,
 ) -> Schedule:
@@ -266,7 +266,7 @@ def _schedule(
     slots: list[int],
     fits: list[np.ndarray],
     generation: list[int] | None,
-    S_init: nx.DiGraph | None,
+    S_init: nx.DiGraph[Any] | None,
 ) -> Schedule:
     """Adds the supervisor's slot, and the graph that says which slots wait for which."""
     slots = [*slots, cuts.kinds.index(cuts.supervisor)]
@@ -306,12 +306,12 @@ def _waiting(asked: Demands, slots: np.ndarray, fits: np.ndarray) -> set[Link]:
     return pairs
 
 
-def _kinds(S_init: nx.DiGraph, cuts: Cuts) -> list[str]:
+def _kinds(S_init: nx.DiGraph[Any], cuts: Cuts) -> list[str]:
     """The kinds of the slots to begin with, in order, the supervisor's aside."""
     return [S_init.nodes[node]["kind"] for node in _order(S_init, cuts)]
 
 
-def _order(S_init: nx.DiGraph, cuts: Cuts) -> list[Any]:
+def _order(S_init: nx.DiGraph[Any], cuts: Cuts) -> list[Any]:
     """The slots to begin with, in their order as far as they have one, the supervisor's aside."""
     if not isinstance(S_init, nx.DiGraph) or S_init.is_multigraph():
         raise TypeError(

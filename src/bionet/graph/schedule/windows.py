@@ -8,7 +8,7 @@ had before its first step.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import final
+from typing import Any, final
 
 import equinox as eqx
 import networkx as nx
@@ -77,7 +77,7 @@ def newest_seen(graphs: ComputationGraph, key: Key) -> Int[np.ndarray, "episodes
     return _look_up(graphs.edges[key].seq_out, _places(graphs, key, 1))[..., 0]
 
 
-def to_networkx(graphs: WindowedGraph, episode: int) -> nx.DiGraph:
+def to_networkx(graphs: WindowedGraph, episode: int) -> nx.DiGraph[Any]:
     """One episode as a networkx graph.
 
     Its nodes are pairs such as `("eye", 3)`, with `kind`, `seq`, `ts_start` and `ts_end`; an edge

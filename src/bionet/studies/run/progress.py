@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, Self, final
@@ -112,7 +112,7 @@ def plain(progress: Progress, told: str) -> None:
 
 
 @contextmanager
-def telling(live: bool | None = None) -> Iterator[Tell]:
+def telling(live: bool | None = None) -> Generator[Tell]:
     """The messages of `run_study` on the screen.
 
     Args:

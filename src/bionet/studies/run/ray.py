@@ -11,7 +11,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -188,7 +188,7 @@ def check_listening(address: str | None) -> None:
 
 
 @contextlib.contextmanager
-def found_by_workers() -> Iterator[None]:
+def found_by_workers() -> Generator[None]:
     """Processes that are started now import from where this one does."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)

@@ -233,7 +233,7 @@ class AsyncReadout(eqx.Module):
         self, model: AbstractOrchestrator, x: Float[Array, "n ..."], key: PRNGKeyArray
     ) -> Float[Array, "n ..."]:
         """The last row's answer after the last step: a score per class."""
-        start = {"rng": key, "lmap": model.lmap, "randomize_eps": True}
+        start: dict[str, Any] = {"rng": key, "lmap": model.lmap, "randomize_eps": True}
         state = self.network.init(self.graph, x, **start, check=False)
         state = self.graph.rollout(self.network.phase(state, feedback=False), self.steps)
         return self.network.answer(state)

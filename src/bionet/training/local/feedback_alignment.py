@@ -366,7 +366,7 @@ def _pseudo_gradient(
     return loss, descended
 
 
-def _forward(model: eqx.nn.MLP, x: Array) -> tuple:
+def _forward(model: eqx.nn.MLP, x: Array) -> tuple[Any, ...]:
     """Returns the inputs of layers, the slopes of hidden ones, the outputs, and their error."""
     activate = jnp.vectorize(model.activation)
     inputs, slopes = [], []

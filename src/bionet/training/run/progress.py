@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Protocol, final
 
@@ -21,7 +21,7 @@ class _Silence:
 
 
 @contextmanager
-def epoch_progress(epochs: int, done: int, show: bool | None, metric: str) -> Iterator[Tell]:
+def epoch_progress(epochs: int, done: int, show: bool | None, metric: str) -> Generator[Tell]:
     """A progress bar over epochs, on the error stream.
 
     Args:
