@@ -30,7 +30,7 @@ FLOOR_TESTS := tests/unit/modules/test_recurrent_spiking.py tests/unit/training/
 	tests/unit/cli/test_listing.py "$(DEMO)[control-lif-es]" "$(DEMO)[classification-rsnn]" \
 	"$(DEMO)[classification-backprop]"
 
-.PHONY: help demo evidence test test-slow test-all check lint types layers docs floors format clean
+.PHONY: help demo evidence test test-slow test-all check lint types layers docs floors bench dist format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -41,6 +41,8 @@ help:
 	@echo "make check    lint, types, layers, docs, then all tests: what CI runs"
 	@echo "make floors   run some tests with every direct dependency at its lower bound"
 	@echo "make evidence measure every recipe beside its baselines, control and ablation, five seeds"
+	@echo "make bench    measure a few ratios of speeds, and fail where one is below its floor"
+	@echo "make dist     build the package, and try it in an environment of its own"
 	@echo "make format   let ruff rewrite what it can"
 	@echo "make clean    remove the environment, the built site and the caches"
 
@@ -84,12 +86,24 @@ floors: $(FLOOR)/.ready
 	env -u PYTHONPATH $(FLOOR)/bin/python -m pytest -n $(JOBS) --dist loadfile \
 		-W ignore::DeprecationWarning $(FLOOR_TESTS)
 
+bench: $(DEV)
+	$(BIN)/python research/benchmarks/guard.py
+
+# What is published is tried as a user gets it: the wheel alone, in an environment of its own.
+dist: $(RUN)
+	rm -rf dist .venv-dist
+	$(PIP) build hatchling
+	$(BIN)/python -m build --no-isolation --outdir dist
+	$(PYTHON) -m venv --clear .venv-dist
+	.venv-dist/bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt dist/*.whl
+	cd dist && ../.venv-dist/bin/bionet doctor && ../.venv-dist/bin/bionet demo prototypes-local
+
 format: $(DEV)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(FLOOR) site dist build .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(FLOOR) .venv-dist site dist build .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUN): pyproject.toml constraints.txt

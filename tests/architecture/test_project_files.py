@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+import bionet
+
 MOST_BYTES = 1024 * 1024
 LOCAL_PATH = re.compile(r"/(?:work|root)/|/tmp/[a-z]|/home/[a-z]+/|[A-Z]:\\Users\\")
 # Written in parts, so that this file does not name them either.
@@ -72,3 +74,9 @@ def test_every_pinned_version_is_only_a_version(root):
     pins = [line for line in lines if not line.startswith("#")]
     assert len(pins) > 50
     assert [pin for pin in pins if not re.fullmatch(r"[\w.-]+==[\w.]+", pin)] == []
+
+
+def test_the_version_is_one(root):
+    cited = re.search(r"^version: (.+)$", (root / "CITATION.cff").read_text("utf-8"), re.MULTILINE)
+    assert cited[1] == bionet.__version__
+    assert f"## {bionet.__version__}" in (root / "CHANGELOG.md").read_text("utf-8")

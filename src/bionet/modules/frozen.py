@@ -8,13 +8,13 @@ carries a label back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import final
 
 import equinox as eqx
 from jaxtyping import Array, PRNGKeyArray
 
 from bionet.modules.interfaces import AbstractAdapter, AbstractLayer, AbstractModule
+from bionet.modules.wrapper import AbstractLayerWrapper
 
 
 @final
@@ -46,7 +46,7 @@ class FrozenAdapter(AbstractAdapter):
 
 
 @final
-class FrozenLayer(AbstractLayer):
+class FrozenLayer(AbstractLayerWrapper):
     """A layer with the dynamics of `inner` that never learns; made by `frozen`."""
 
     inner: AbstractLayer
@@ -57,14 +57,6 @@ class FrozenLayer(AbstractLayer):
     def __init__(self, inner: AbstractLayer) -> None:
         self.inner, self.needs_key = inner, inner.needs_key
         self.sender_shape, self.receiver_shape = inner.sender_shape, inner.receiver_shape
-
-    def __call__(self, x: Array, rng: PRNGKeyArray | None = None) -> Array:
-        """The message of the layer inside to itself."""
-        return self.inner(x, rng)
-
-    def reduce(self, messages: Mapping[int, Array]) -> Array:
-        """The local field, as inside."""
-        return self.inner.reduce(messages)
 
     def activation(self, local_field: Array) -> Array:
         """The buffer, as inside."""

@@ -17,8 +17,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
 from bionet._core.checks import Faults
-from bionet.modules.interfaces import AbstractAdapter, reversed_sign
+from bionet.modules.interfaces import AbstractAdapter
 from bionet.modules.shapes import check_buffer
+from bionet.modules.wrapper import AbstractLearningWrapper
 
 Shape = tuple[int, ...] | None
 
@@ -65,7 +66,7 @@ class Span:
 
 
 @final
-class Port(AbstractAdapter):
+class Port(AbstractAdapter, AbstractLearningWrapper):
     """`inner`, between parts of the buffers of its sender and its receiver.
 
     Args:
@@ -125,19 +126,11 @@ class Port(AbstractAdapter):
         message = heard if self.inner is None else self.inner(heard, rng)
         return message if self.drives is None else self.drives.into(message)
 
-    def trained(self) -> dict[str, bool | Array]:
-        """Returns the trained leaves of `inner`."""
-        return {"inner": True} if self.inner is not None and self.inner.trained() else {}
-
-    def increments(
-        self, x: Array, y: Array, y_hat: Array, gate: Array | None = None
-    ) -> dict[str, Any]:
-        """The increments of `inner` on its parts, as a module of its structure."""
-        if self.inner is None or not self.inner.trained():
-            return {}
+    def inner_backward(self, x: Array, y: Array, y_hat: Array, gate: Array | None) -> Any:
+        """The pseudo-gradient of `inner` on its parts."""
+        inner: Any = self.inner  # there, where anything learns
         targets = _part(self.drives, y), _part(self.drives, y_hat)
-        gradient = self.inner.backward(_part(self.hears, x), *targets, gate)
-        return {"inner": reversed_sign(gradient)}
+        return inner.backward(_part(self.hears, x), *targets, gate)
 
     def target_faults(self, y: Array) -> Faults:
         """The faults that `inner` finds with its part of the labels."""

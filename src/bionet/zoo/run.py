@@ -66,7 +66,7 @@ class Runnable(Protocol):
 
     @property
     def options_from(self) -> str:
-        """Where the options of that method are from, in words."""
+        """The source of that method's options, in words."""
         ...
 
     def replace(self, **fields: Any) -> Runnable:

@@ -313,7 +313,7 @@ def test_damaged_metrics_are_named_with_their_line(command, refused, stopped):
         ({"seed": True}, "is damaged: its 'seed' is missing or of the wrong type."),
         ({"epochs": 0}, "is damaged: its 'epochs' is 0, not 1 or more."),
         ({"options": [1]}, "is damaged: its 'options' is missing or of the wrong type."),
-        ({"config": {"hidden": 0}}, "does not fit: Field 'hidden' needs at least one unit; 0"),
+        ({"config": {"hidden": 0}}, "does not fit: Field 'hidden' needs at least one unit, got 0"),
     ],
 )
 def test_values_of_a_config_that_cannot_be_are_named(refused, stopped, change, told):

@@ -38,7 +38,7 @@ def test_prototypes_keep_what_generated_them():
 @pytest.mark.parametrize("x", [0, 2])
 def test_a_part_needs_a_target_for_each_input(x, says):
     short = Part(np.zeros((x, 2)), np.zeros((0 if x == 0 else 3, 4)))
-    told = "The test part of 'states' needs as many targets as inputs, and one at least; "
+    told = "The test part of 'states' needs as many targets as inputs, and one at least, got "
     with says(ValueError, f"{told}{x} inputs"):
         Parts(PART, None, short, name="states")
 

@@ -13,18 +13,17 @@ from collections.abc import Sequence
 from typing import Any, final
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
 from bionet._core.checks import Faults
 from bionet.modules.interfaces import AbstractAdapter
 from bionet.modules.parameters import width
 from bionet.modules.shapes import check_buffer
+from bionet.modules.wrapper import AbstractLearningWrapper
 
 
 @final
-class Reshaped(AbstractAdapter):
+class Reshaped(AbstractAdapter, AbstractLearningWrapper):
     """`inner`, between buffers that have its numbers of units in other shapes.
 
     Args:
@@ -72,21 +71,10 @@ class Reshaped(AbstractAdapter):
         """The message of `inner`, in the shape of the receiver."""
         return _fold(self.inner(self._sent(x), rng), self.receiver_shape)
 
-    def trained(self) -> dict[str, bool | Array]:
-        """Returns the trained leaves of `inner`."""
-        return {"inner": True} if self.inner.trained() else {}
-
-    def increments(
-        self, x: Array, y: Array, y_hat: Array, gate: Array | None = None
-    ) -> dict[str, Any]:
-        """The increments of `inner`, as a module of its structure."""
-        if not self.inner.trained():
-            return {}
+    def inner_backward(self, x: Array, y: Array, y_hat: Array, gate: Array | None) -> Any:
+        """The pseudo-gradient of `inner` on buffers of its own shape."""
         targets = self._receive("y", y), self._receive("y_hat", y_hat)
-        added = self.inner.increments(self._sent(x), *targets, gate)
-        zeros = jax.tree.map(jnp.zeros_like, self.inner)
-        leaves = lambda inner: [getattr(inner, name) for name in added]  # noqa: E731
-        return {"inner": eqx.tree_at(leaves, zeros, list(added.values()))}
+        return self.inner.backward(self._sent(x), *targets, gate)
 
     def target_faults(self, y: Array) -> Faults:
         """The faults that `inner` finds with the labels in its own shape."""

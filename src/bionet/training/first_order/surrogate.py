@@ -8,7 +8,6 @@ over and evaluated is the network of signs itself. The smooth twin of `Gradient`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
@@ -18,9 +17,10 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, ArrayLike, PRNGKeyArray, PyTree
 
-from bionet.modules.interfaces import AbstractLayer, reversed_sign
+from bionet.modules.interfaces import AbstractLayer
 from bionet.modules.through_time.surrogates import Surrogate
 from bionet.modules.trained import partition_trained
+from bionet.modules.wrapper import AbstractLayerWrapper, AbstractLearningWrapper
 from bionet.training.checks.guards import check_descent
 from bionet.training.first_order.gradient import Gradient
 from bionet.training.first_order.optimizers import start_optimizer
@@ -33,7 +33,7 @@ from bionet.training.workload import WorkloadLike
 
 
 @final
-class SurrogateLayer(AbstractLayer):
+class SurrogateLayer(AbstractLayerWrapper, AbstractLearningWrapper):
     """A layer of signs through which a gradient goes as through its surrogate.
 
     Args:
@@ -51,29 +51,13 @@ class SurrogateLayer(AbstractLayer):
         self.inner, self.surrogate, self.needs_key = inner, surrogate, inner.needs_key
         self.sender_shape, self.receiver_shape = inner.sender_shape, inner.receiver_shape
 
-    def __call__(self, x: Array, rng: PRNGKeyArray | None = None) -> Array:
-        """The message of the layer inside to itself."""
-        return self.inner(x, rng)
-
-    def reduce(self, messages: Mapping[int, Array]) -> Array:
-        """The local field, as inside."""
-        return self.inner.reduce(messages)
-
     def activation(self, local_field: Array) -> Array:
         """The sign of the local field, whose derivative is that of the surrogate."""
         return 2 * self.surrogate(local_field) - 1
 
-    def trained(self) -> dict[str, bool | Array]:
-        """Returns the trained leaves inside."""
-        return {"inner": True} if self.inner.trained() else {}
-
-    def increments(
-        self, x: Array, y: Array, y_hat: Array, gate: Array | None = None
-    ) -> Mapping[str, Any]:
-        """Returns the increments of the rule inside."""
-        if not self.inner.trained():
-            return {}
-        return {"inner": reversed_sign(self.inner.backward(x, y, y_hat, gate))}
+    def inner_backward(self, x: Array, y: Array, y_hat: Array, gate: Array | None) -> Any:
+        """The pseudo-gradient of the rule inside."""
+        return self.inner.backward(x, y, y_hat, gate)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ evaluated as it was trained, and whoever reports its numbers says that they are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final, final
 
 import equinox as eqx
@@ -17,9 +16,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from bionet.modules.images.recurrent_convolution import RecurrentDiscrete2D
-from bionet.modules.interfaces import AbstractLayer, reversed_sign
+from bionet.modules.interfaces import AbstractLayer
 from bionet.modules.recurrent import RecurrentDiscrete
 from bionet.modules.sparse import SparseRecurrentDiscrete
+from bionet.modules.wrapper import AbstractLayerWrapper, AbstractLearningWrapper
 from bionet.orchestrators.interface import AbstractOrchestrator
 from bionet.orchestrators.messages import clamped_messages
 from bionet.states.sequential import SequentialState
@@ -31,7 +31,7 @@ SIGNS: Final = (RecurrentDiscrete, RecurrentDiscrete2D, SparseRecurrentDiscrete)
 
 
 @final
-class SmoothLayer(AbstractLayer):
+class SmoothLayer(AbstractLayerWrapper, AbstractLearningWrapper):
     """A layer of signs with its own weights, messages and rule, whose units are graded.
 
     Args:
@@ -50,30 +50,13 @@ class SmoothLayer(AbstractLayer):
         self.gain = jnp.array(gain)  # of its own: an epoch works in the arrays of a model
         self.sender_shape, self.receiver_shape = inner.sender_shape, inner.receiver_shape
 
-    def __call__(self, x: Array, rng: PRNGKeyArray | None = None) -> Array:
-        """The message of the layer inside to itself."""
-        return self.inner(x, rng)
-
-    def reduce(self, messages: Mapping[int, Array]) -> Array:
-        """The local field, as inside."""
-        return self.inner.reduce(messages)
-
     def activation(self, local_field: Array) -> Array:
         """The tanh of the gain times the local field."""
         return jnp.tanh(self.gain.astype(local_field.dtype) * local_field)
 
-    def trained(self) -> dict[str, bool | Array]:
-        """Returns the trained leaves inside."""
-        return {"inner": True} if self.inner.trained() else {}
-
-    def increments(
-        self, x: Array, y: Array, y_hat: Array, gate: Array | None = None
-    ) -> Mapping[str, Any]:
-        """Returns the increments of the rule inside, which asks for the sign of a graded target."""
-        if not self.inner.trained():
-            return {}
-        gradient = self.inner.backward(x, jnp.where(y >= 0, 1.0, -1.0).astype(y.dtype), y_hat, gate)
-        return {"inner": reversed_sign(gradient)}
+    def inner_backward(self, x: Array, y: Array, y_hat: Array, gate: Array | None) -> Any:
+        """The pseudo-gradient of the rule inside, which asks for the sign of a graded target."""
+        return self.inner.backward(x, jnp.where(y >= 0, 1.0, -1.0).astype(y.dtype), y_hat, gate)
 
 
 def has_signs(model: PyTree) -> bool:

@@ -322,6 +322,6 @@ def _describe(phase: str, result: Settled | None) -> dict[str, Array]:
     if result is None:
         return {}
     return {
-        f"{phase}_settle": result.settled.astype(jnp.float32),
+        f"{phase}_settled": result.settled.astype(jnp.float32),
         f"{phase}_steps": result.steps.astype(jnp.float32),
     }
