@@ -25,7 +25,7 @@ from bionet._core.files import write_whole
 from bionet.studies.design.configuration import final_trials
 from bionet.studies.design.loading import load_study
 from bionet.studies.design.protocol import Study
-from bionet.studies.run.tuning import chosen, tuning_lines, tuning_trial
+from bionet.studies.run.tuning import choose_best, tuning_lines, tuning_trial
 from bionet.zoo.setup import short_hash
 
 HERE = Path(__file__).parent
@@ -186,7 +186,7 @@ def _asked(study: Study, arm: str, lines: list[Line]) -> Iterator[tuple[str, str
         if len(tuned) < study.tuning.trials:
             yield f"{len(study.seeds)} final trials, for the arm is not tuned", ""
             return
-        change = chosen(tuned)
+        change = choose_best(tuned)
     for trial in final_trials(study, arm, change):
         yield f"seed {trial.seed}", trial.hash
 

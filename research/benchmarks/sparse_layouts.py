@@ -22,7 +22,7 @@ import numpy as np
 from jax.experimental import sparse
 from stopwatch import Arm, in_turns, medians, record
 
-from bionet.kernels.gathers import gathered_outer, gathered_product
+from bionet.kernels.gathers import gather_outer, gather_product
 from bionet.modules.fan_in import draw_senders
 
 # Senders, units, connections per unit, batch; the first two are of the published MNIST set-up.
@@ -59,7 +59,7 @@ def compressed(x: jax.Array, at: jax.Array, W: jax.Array) -> jax.Array:
 
 
 PRODUCTS: dict[str, Product] = {
-    OURS: gathered_product,
+    OURS: gather_product,
     "all units at once": lambda x, at, W: jnp.einsum("ke,ken->nk", W, x.T[at]),
     "all units, product and sum": lambda x, at, W: (x.T[at] * W[..., None]).sum(1).T,
     "batch first": lambda x, at, W: (x[:, at] * W).sum(-1),
@@ -69,7 +69,7 @@ PRODUCTS: dict[str, Product] = {
     DENSE: lambda x, at, W: x @ W,
 }
 INCREMENTS: dict[str, Product] = {
-    OURS: gathered_outer,
+    OURS: gather_outer,
     "all units at once": lambda x, at, y: jnp.einsum("ken,kn->ke", x.T[at], y.T),
     "all units, product and sum": lambda x, at, y: (x.T[at] * y.T[:, None]).sum(2),
     "batch first": lambda x, at, y: (x[:, at] * y[..., None]).sum(0),

@@ -32,7 +32,7 @@ from bionet.studies import read_results, run_study
 from bionet.studies.design.configuration import final_trials
 from bionet.studies.design.loading import load_study
 from bionet.studies.design.trial import Trial
-from bionet.studies.run.measure import measured
+from bionet.studies.run.measure import measure_trial
 
 RECIPE = "prototypes-local"
 STUDY = """
@@ -105,7 +105,7 @@ def overhead(directory: Path, trials: int, seconds: float, rounds: int) -> None:
 
     def measured_trial(seed: int) -> float:
         began = time.perf_counter()
-        measured(configured[seed])
+        measure_trial(configured[seed])
         return time.perf_counter() - began
 
     pairs = []

@@ -9,7 +9,7 @@ import pytest
 from bionet import zoo
 from bionet.cli.settings import fields_of
 from bionet.training import AbstractMethod, fit
-from bionet.training.options import written
+from bionet.training.options import write_options
 from bionet.training.registry import METHODS, UnknownMethodError, make_options, register_method
 
 GIVEN = {"self", "state", "objective", "network", "graph", "mesh", "optimizer", "local", "readout"}
@@ -82,7 +82,7 @@ class TestEveryMethod:
     def test_the_name_of_a_run_holds_what_it_held(self, word):
         """A field more would give every committed trial another hash."""
         if word != "async-two-phase":  # a word since then
-            assert written(METHODS[word].Options()) == DEFAULTS[word]
+            assert write_options(METHODS[word].Options()) == DEFAULTS[word]
 
     def test_every_argument_can_be_reached_by_name(self, word):
         names = {field.name for field in dataclasses.fields(METHODS[word].Options)}
@@ -149,8 +149,8 @@ class TestOwnWord:
         )
 
     def test_another_word_has_its_own_defaults(self):
-        recipe = zoo.get("classification-dfa").with_method("backprop")
-        assert recipe.switched.options == METHODS["backprop"].Options()
+        recipe = zoo.get("classification-dfa").with_method("surrogate-es")
+        assert recipe.switched.options == METHODS["surrogate-es"].Options()
 
 
 ASYNC = {"clamped": 2, "free": 2, "episodes": 2, "delay": 0.02, "window": 2}

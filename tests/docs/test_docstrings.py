@@ -88,6 +88,7 @@ def test_a_fenced_example_runs(docstring, monkeypatch, tmp_path):
         assert out.getvalue().strip()  # an example shows something
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("docstring", WITH_PROMPTS, ids=_id)
 def test_an_example_with_prompts_prints_what_it_shows(docstring, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)

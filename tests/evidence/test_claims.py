@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bionet.studies.report import sections
-from bionet.studies.report.report import found_at, tasks_of
+from bionet.studies.report.report import read_study, tasks_of
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted((ROOT / "research" / "studies").glob("*/README.md"))
@@ -59,7 +59,7 @@ def test_no_text_is_left_out(claims):
 def test_the_tables_of_a_report_are_those_of_the_lines(path):
     """FINDINGS.md has them as they stand there."""
     text = path.read_text("utf-8")
-    for task in tasks_of(found_at(path.parent)[1]):
+    for task in tasks_of(read_study(path.parent)[1]):
         assert sections.results(task) in text, "run `bionet study report` on it"
 
 

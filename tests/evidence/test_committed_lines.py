@@ -42,6 +42,7 @@ def each(pattern):
     return pytest.mark.parametrize("path", found, ids=named)
 
 
+@pytest.mark.slow
 @each("**/study.py")
 def test_the_lines_of_a_study_file_are_current(prune, path):
     assert_current(prune.check_study(path.parent))

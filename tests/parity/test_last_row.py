@@ -118,6 +118,7 @@ def test_shared_couplings_learn_from_both_rows(numbers, rows):
     agree(network.backward(state_of(numbers)).lmap, wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("j_d", [0.0, 4.0])
 def test_inside_a_nested_network(j_d, numbers, rows, dense):
     inner = SequentialOrchestrator(LayerMap.from_dict(rows(j_d)))
@@ -131,6 +132,7 @@ def test_inside_a_nested_network(j_d, numbers, rows, dense):
     agree(learned.inner.lmap, reference(numbers))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("j_d", [0.0, 4.0])
 def test_in_asynchronous_time(j_d, numbers, rows):
     network = from_layer_map(LayerMap.from_dict(rows(j_d)), 10.0)

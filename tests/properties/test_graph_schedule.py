@@ -11,7 +11,7 @@ from bionet.graph import BaseNode, ClippedNormal, Supergraph, Uniform, generate_
 from bionet.graph.schedule.partition import cut
 from bionet.graph.schedule.supergraph import schedule
 from bionet.graph.schedule.tabulate import make_timings
-from bionet.graph.schedule.windows import to_networkx, windowed
+from bionet.graph.schedule.windows import apply_windows, to_networkx
 
 
 class Quiet(BaseNode):
@@ -59,7 +59,7 @@ def episodes(draw):
     nodes = draw(networks())
     graphs = generate_graphs(nodes, 1.5, rng=draw(st.integers(0, 9)), num_episodes=2)
     sizes = {(n.name, name): c.window for n in nodes for name, c in n.inputs.items()}
-    return nodes, graphs, windowed(graphs, sizes)
+    return nodes, graphs, apply_windows(graphs, sizes)
 
 
 def walk(tables, senders, episode):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from bionet.kernels.gathers import gathered_product
+from bionet.kernels.gathers import gather_product
 from bionet.modules.fan_in import draw_senders, without_self
 from bionet.rules import sparse_margin_perceptron
 
@@ -16,7 +16,7 @@ N, D, K, F = 8, 5, 6, 3
 # Each size is a program of its own, so there are few of them, the extremes included.
 sizes = st.sampled_from([(1, 1, 1), (9, 4, 4), (5, 200, 150)])
 seeds = st.integers(0, 2**31 - 1)
-product, rule = jax.jit(gathered_product), jax.jit(sparse_margin_perceptron)
+product, rule = jax.jit(gather_product), jax.jit(sparse_margin_perceptron)
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))

@@ -35,7 +35,7 @@ import scipy.linalg
 
 from bionet import zoo
 from bionet.datasets import Split, Splits
-from bionet.kernels.gathers import gathered_outer, gathered_product
+from bionet.kernels.gathers import gather_outer, gather_product
 from bionet.orchestrators.settle import settle
 from bionet.training import ArrayBatches, Examples, evaluate, fit
 from bionet.zoo.recipes.classification_local_sparse import PUBLISHED
@@ -187,12 +187,12 @@ def _coded(units: Callable, part: Split) -> np.ndarray:
 @jax.custom_vjp
 def wired(x: jax.Array, indices: jax.Array, W: jax.Array) -> jax.Array:
     """The sparse message, with the gradient of its weights; the input needs none."""
-    return gathered_product(x, indices, W)
+    return gather_product(x, indices, W)
 
 
 wired.defvjp(
-    lambda x, indices, W: (gathered_product(x, indices, W), (x, indices)),
-    lambda kept, g: (None, None, gathered_outer(*kept, g)),
+    lambda x, indices, W: (gather_product(x, indices, W), (x, indices)),
+    lambda kept, g: (None, None, gather_outer(*kept, g)),
 )
 
 

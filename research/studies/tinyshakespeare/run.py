@@ -25,7 +25,7 @@ import jax
 
 import bionet
 from bionet import zoo
-from bionet.datasets.counts import best_count, counted_floors
+from bionet.datasets.counts import best_count, measure_counts
 from bionet.datasets.text import LETTERS, tinyshakespeare
 
 RESULTS = Path(__file__).with_name("results.jsonl")
@@ -47,7 +47,7 @@ def run(id: str, seed: int) -> dict[str, Any]:
     told = json.dumps(recipe.written(), sort_keys=True)
     last = fitted.history[-1]
     each = last.get("evaluations", 1.0)
-    floors = counted_floors(parts, len(LETTERS))
+    floors = measure_counts(parts, len(LETTERS))
     versions = {name: version(name) for name in ("bionet", "jax", "equinox", "optax")}
     return {
         "recipe": id,

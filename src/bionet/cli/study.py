@@ -149,12 +149,12 @@ def _status(options: argparse.Namespace) -> int:
     _keep_to_cpu()
     from bionet.studies.design.loading import load_study
     from bionet.studies.run.progress import Progress
-    from bionet.studies.run.runner import tuned
+    from bionet.studies.run.runner import with_tuning
     from bionet.studies.run.status import make_status
     from bionet.studies.run.store import read_results
 
     file = load_study(options.paths[0])
-    study = tuned(file.study, options.tune)
+    study = with_tuning(file.study, options.tune)
     found = make_status(study, read_results(file.results, study.name))
     if options.json:
         print(json.dumps(_counts(found), indent=2, ensure_ascii=False))

@@ -43,7 +43,7 @@ def floor_of(
     return Floor(float(-np.log(of_truth).mean()), float((chances.argmax(-1) == y).mean()))
 
 
-def counted_floors(parts: Parts, characters: int, orders: Sequence[int] = (1, 2, 3)) -> list[Floor]:
+def measure_counts(parts: Parts, characters: int, orders: Sequence[int] = (1, 2, 3)) -> list[Floor]:
     """Measures counts of unigrams, bigrams, trigrams, ... of the training text on the test text.
 
     A count of n characters is smoothed by that of n - 1: `(count + 2 p) / (total + 2)`, with the
@@ -80,7 +80,7 @@ def language_floors(dataset: str, parts: Parts) -> dict[str, float]:
     """
     characters, longest = CHARACTERS[dataset], LENGTHS[dataset]
     names = ("most frequent character", "bigram", "trigram", "count of four characters")
-    floors = counted_floors(parts, characters, (1, 2, 3, 4))
+    floors = measure_counts(parts, characters, (1, 2, 3, 4))
     found = {name: floor.accuracy for name, floor in zip(names, floors, strict=True)}
     best = best_count(parts, characters, longest)
     found[f"best count of up to {longest} characters"] = best.floor.accuracy
@@ -113,7 +113,7 @@ def best_count(
         The length, the weight of the shorter count, and the floor; among equals the shortest.
 
     Raises:
-        ValueError: No validation text, or a length that is too long, as for `counted_floors`.
+        ValueError: No validation text, or a length that is too long, as for `measure_counts`.
     """
     if parts.validation is None:
         raise ValueError("best_count: needs validation text to choose the length of a count on.")

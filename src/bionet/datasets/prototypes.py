@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bionet._core.ownership import read_only
-from bionet.datasets.splits import Split, Splits, checked_seed, whole_number
+from bionet.datasets.splits import Split, Splits, check_seed, whole_number
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Float32, Int32
@@ -96,7 +96,7 @@ def make_prototypes(
         raise ValueError(f"flip is a probability from 0 to 0.5, got {flip}.")
     streams = [
         np.random.default_rng(stream)
-        for stream in np.random.SeedSequence(checked_seed(seed)).spawn(4)
+        for stream in np.random.SeedSequence(check_seed(seed)).spawn(4)
     ]
     prototypes = _signs(streams[0], (num_classes, dim), 0.5)
     return PrototypeSplits(

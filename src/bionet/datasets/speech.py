@@ -26,7 +26,7 @@ from bionet._core.names import unknown
 from bionet.datasets.filter_bank import band_energies, crossings
 from bionet.datasets.readers import DataError
 from bionet.datasets.sources import Source, load_file
-from bionet.datasets.splits import Split, Splits, checked_seed, whole_number
+from bionet.datasets.splits import Split, Splits, check_seed, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -186,7 +186,7 @@ def synthetic_digits(
             raise ValueError(f"{name} must be {bound} or more, got {value}.")
     if channels % SYLLABLES:
         raise ValueError(f"channels must be a multiple of {SYLLABLES}, got {channels}.")
-    streams = np.random.SeedSequence(checked_seed(seed)).spawn(4)
+    streams = np.random.SeedSequence(check_seed(seed)).spawn(4)
     words, *parts = (np.random.default_rng(stream) for stream in streams)
     orders = np.array(list(itertools.permutations(range(SYLLABLES))))
     orders = orders[words.permutation(len(orders))[:WORDS]]

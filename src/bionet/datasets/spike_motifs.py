@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bionet.datasets.splits import Split, Splits, checked_seed, whole_number
+from bionet.datasets.splits import Split, Splits, check_seed, whole_number
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Float32, Int, Int32
@@ -84,7 +84,7 @@ def make_motif_songs(
             raise ValueError(f"make_motif_songs: `{name}` must be from 0 to 1, got {share}.")
     if not 0 <= jitter < np.inf:
         raise ValueError(f"make_motif_songs: `jitter` must be >= 0 and finite, got {jitter}.")
-    streams = np.random.SeedSequence(checked_seed(seed)).spawn(4)
+    streams = np.random.SeedSequence(check_seed(seed)).spawn(4)
     drawn, *parts = (np.random.default_rng(stream) for stream in streams)
     times = drawn.uniform(0, length, (singers, CLASSES + 1, neurons))  # the last one is the cue
 

@@ -162,7 +162,7 @@ def holdout(split: Split, count: int, *, seed: int) -> tuple[Split, Split]:
         raise ValueError(
             f"Of {len(split)} samples, 1 to {len(split) - 1} can be held out, not {count}."
         )
-    raw = np.random.PCG64(checked_seed(seed)).random_raw(len(split))
+    raw = np.random.PCG64(check_seed(seed)).random_raw(len(split))
     order = np.argsort(raw, kind="stable")
     held, stays = order[:count], order[count:]
     return Split(split.x[stays], split.y[stays]), Split(split.x[held], split.y[held])
@@ -176,7 +176,7 @@ def whole_number(name: str, value: Any) -> int:
         raise TypeError(f"{name} must be a whole number, got {value!r}.") from None
 
 
-def checked_seed(seed: Any) -> int:
+def check_seed(seed: Any) -> int:
     """Returns `seed` as an int from 0, or says that no JAX key is wanted here."""
     try:
         number = operator.index(seed)

@@ -19,7 +19,7 @@ from bionet._core.names import unknown
 from bionet.datasets.parts import Part, Parts
 from bionet.datasets.readers import decode_text
 from bionet.datasets.sources import Source, load_file
-from bionet.datasets.splits import checked_seed, whole_number
+from bionet.datasets.splits import check_seed, whole_number
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int, Int32
@@ -105,7 +105,7 @@ def tinyshakespeare(
     text = load_file(
         TINYSHAKESPEARE, "input.txt", decode_text, download=download, base_url=base_url
     )
-    ids = encoded(text, LETTERS)
+    ids = encode(text, LETTERS)
     cut = len(ids) * 9 // 10
     kept = cut - whole_number("validation", validation)
     if validation < 0 or kept < 1:
@@ -162,7 +162,7 @@ def make_grammar(
         raise ValueError(
             f"window must be above fillers, {fillers}, got {window}: no target would be a bracket."
         )
-    streams = np.random.SeedSequence(checked_seed(seed)).spawn(3)
+    streams = np.random.SeedSequence(check_seed(seed)).spawn(3)
 
     def part(stream: np.random.SeedSequence, count: int) -> Part:
         ids = _draw_nested(np.random.default_rng(stream), count, window + 1, fillers)
@@ -219,7 +219,7 @@ def grammar_optimum(
     return chances
 
 
-def encoded(text: str, characters: str) -> Int32[np.ndarray, " n"]:
+def encode(text: str, characters: str) -> Int32[np.ndarray, " n"]:
     """Each character of a text by its place in `characters`.
 
     Raises:

@@ -12,7 +12,7 @@ from bionet.graph.schedule.computation_graph import ComputationGraph
 from bionet.graph.state import InputState
 
 
-def known_supervisor(supervisor: str | BaseNode, nodes: Mapping[str, BaseNode]) -> str:
+def check_supervisor(supervisor: str | BaseNode, nodes: Mapping[str, BaseNode]) -> str:
     """The supervisor's name, which is a node's."""
     name = supervisor.name if isinstance(supervisor, BaseNode) else supervisor
     if not isinstance(name, str):
@@ -22,7 +22,7 @@ def known_supervisor(supervisor: str | BaseNode, nodes: Mapping[str, BaseNode]) 
     return name
 
 
-def skipped(
+def check_skipped(
     skip: Iterable[str] | None, supervisor: str, nodes: Mapping[str, BaseNode]
 ) -> frozenset[str]:
     """The names of the nodes that are not executed."""

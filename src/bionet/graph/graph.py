@@ -22,8 +22,8 @@ from bionet.graph.arguments import (
     buffer_rows,
     check_names,
     check_recorded,
-    known_supervisor,
-    skipped,
+    check_skipped,
+    check_supervisor,
     whole_number,
 )
 from bionet.graph.node import BaseNode, Nodes, by_name
@@ -33,13 +33,13 @@ from bionet.graph.run.scanned import Scanned
 from bionet.graph.run.scheduled import Scheduled
 from bionet.graph.run.unrolled import Unrolled
 from bionet.graph.schedule.computation_graph import ComputationGraph, stack_graphs
-from bionet.graph.schedule.loops import find_loop, said_loop
+from bionet.graph.schedule.loops import describe_loop, find_loop
 from bionet.graph.schedule.partition import cut
 from bionet.graph.schedule.progress import Bar, Clock
 from bionet.graph.schedule.supergraph import Supergraph, schedule
 from bionet.graph.schedule.tabulate import check_timings, make_timings
 from bionet.graph.schedule.timings import Timings
-from bionet.graph.schedule.windows import WindowedGraph, to_networkx, windowed
+from bionet.graph.schedule.windows import WindowedGraph, apply_windows, to_networkx
 from bionet.graph.state import GraphState, StepState
 
 SHARED = GraphState(eps=None, step=None, rng=0, params=0, state=0, inputs=0, buffer=0, aux=0)  # pyright: ignore[reportArgumentType]
@@ -125,17 +125,17 @@ class Graph:
     ) -> None:
         clock = Clock(debug)
         self.nodes = by_name(nodes)
-        self.supervisor = known_supervisor(supervisor, self.nodes)
-        self.skip = skipped(skip, self.supervisor, self.nodes)
+        self.supervisor = check_supervisor(supervisor, self.nodes)
+        self.skip = check_skipped(skip, self.supervisor, self.nodes)
         # A later `connect` is for graphs to come.
         self._inputs = {name: dict(node.inputs) for name, node in self.nodes.items()}
         self._raw = stack_graphs(graphs_raw)
         check_recorded(self._raw, self.nodes, self.supervisor, prune)
         if loop := find_loop(self._raw):
-            raise ValueError(said_loop("Graph: graphs_raw", loop, self._raw))
+            raise ValueError(describe_loop("Graph: graphs_raw", loop, self._raw))
         clock("checked the graphs")
         sizes = {(n, i): c.window for n, own in self._inputs.items() for i, c in own.items()}
-        self._windowed = windowed(self._raw, sizes)
+        self._windowed = apply_windows(self._raw, sizes)
         clock("made the windows")
         cuts = cut(self._raw, self.supervisor, prune, self.skip)
         clock(f"cut {cuts.counts.shape[0]} episodes into {cuts.steps} partitions each")

@@ -24,7 +24,7 @@ _NUMBERS, _SAMPLES = 2**16, 16
 
 
 @jax.jit
-def gathered_product(
+def gather_product(
     x: Float[Array, "n columns"],
     indices: Int[Array, "rows entries"],
     values: Float[Array, "rows entries"],
@@ -37,7 +37,7 @@ def gathered_product(
 
 
 @jax.jit
-def gathered_outer(
+def gather_outer(
     x: Float[Array, "n columns"],
     indices: Int[Array, "rows entries"],
     y: Float[Array, "n rows"],

@@ -22,7 +22,7 @@ Operands = Literal["weights", "bfloat16", "bfloat16x3", "fastest"]
 OPERANDS: tuple[str, ...] = get_args(Operands)
 
 
-def known_operands(owner: str, operands: Operands) -> Operands:
+def check_operands(owner: str, operands: Operands) -> Operands:
     """`operands`, or a ValueError with the nearest of the known words."""
     if operands not in OPERANDS:
         raise ValueError(f"{owner}: {unknown('kind of operands', operands, OPERANDS)}")

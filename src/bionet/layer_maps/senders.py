@@ -18,7 +18,7 @@ Senders = Literal["all", "forward", "backward", "unsupervised"]
 SENDERS: tuple[str, ...] = get_args(Senders)
 
 
-def known_group(senders: str) -> Senders:
+def check_senders(senders: str) -> Senders:
     """`senders`, if it is one of the four words.
 
     Raises:
@@ -44,4 +44,4 @@ def is_selected(senders: Senders, receiver: int, sender: int, last: int) -> bool
         return sender >= receiver
     if senders == "unsupervised":
         return sender != last or receiver == last
-    return known_group(senders) == "all"
+    return check_senders(senders) == "all"

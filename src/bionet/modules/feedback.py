@@ -15,9 +15,9 @@ import equinox as eqx
 from jax import numpy as jnp
 from jaxtyping import Array, ArrayLike, DTypeLike, Float, PRNGKeyArray
 
-from bionet.kernels.products import Operands, known_operands, product
+from bionet.kernels.products import Operands, check_operands, product
 from bionet.modules.interfaces import AbstractAdapter
-from bionet.modules.parameters import gaussian, known_reduction, per_unit, width
+from bionet.modules.parameters import check_reduction, gaussian, per_unit, width
 from bionet.rules.hebbian import hebbian
 from bionet.rules.perceptron import Reduction
 
@@ -87,8 +87,8 @@ class LearnedFeedback(AbstractAdapter):
         n_in = width(owner, "in_features", in_features)
         n_out = width(owner, "out_features", out_features)
         self.sender_shape, self.receiver_shape = (n_in,), (n_out,)
-        self.reduction = known_reduction(owner, reduction)
-        self.operands = known_operands(owner, operands)
+        self.reduction = check_reduction(owner, reduction)
+        self.operands = check_operands(owner, operands)
         self.strength = per_unit(owner, "strength", strength, n_out, dtype)
         self.W = gaussian(key, n_out, n_in, 1.0, dtype).T
 

@@ -101,11 +101,11 @@ class AbstractModule(eqx.Module):
         zeros = eqx.combine(jax.tree.map(jnp.zeros_like, arrays), static)
         if not added:
             return zeros
-        negated = [reversed_sign(value) for value in added.values()]
+        negated = [reverse_sign(value) for value in added.values()]
         return eqx.tree_at(lambda m: [getattr(m, name) for name in added], zeros, negated)
 
 
-def reversed_sign(increments: PyTree) -> PyTree:
+def reverse_sign(increments: PyTree) -> PyTree:
     """Increments as pseudo-gradients, or the other way round: minus each number that can learn.
 
     A module inside another one gives its increments as a module, whose masks and indices

@@ -76,7 +76,7 @@ def gaussian(
     return jnp.asarray(strength, dtype) * normal / math.sqrt(fan_in)
 
 
-def known_reduction(owner: str, reduction: Reduction) -> Reduction:
+def check_reduction(owner: str, reduction: Reduction) -> Reduction:
     """`reduction`, or a ValueError with the nearest of the known ones."""
     if reduction not in REDUCTIONS:
         raise ValueError(f"{owner}: {unknown('reduction', reduction, REDUCTIONS)}")

@@ -15,10 +15,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, DTypeLike, Float, PRNGKeyArray
 
 from bionet._core.checks import Faults
-from bionet.kernels.products import Operands, known_operands, product
+from bionet.kernels.products import Operands, check_operands, product
 from bionet.modules.activations import hard_sign, sum_messages
 from bionet.modules.interfaces import AbstractLayer
-from bionet.modules.parameters import gaussian, known_reduction, no_signs, per_unit, width
+from bionet.modules.parameters import check_reduction, gaussian, no_signs, per_unit, width
 from bionet.rules.perceptron import Reduction, margin_perceptron
 
 
@@ -79,8 +79,8 @@ class RecurrentDiscrete(AbstractLayer):
         owner = "RecurrentDiscrete"
         n = width(owner, "features", features)
         self.sender_shape = self.receiver_shape = (n,)
-        self.reduction = known_reduction(owner, reduction)
-        self.operands = known_operands(owner, operands)
+        self.reduction = check_reduction(owner, reduction)
+        self.operands = check_operands(owner, operands)
         self.threshold = per_unit(owner, "threshold", threshold, n, dtype)
         diagonal = per_unit(owner, "j_d", j_d, n, dtype)
         self.J = jnp.where(_off_diagonal(n), gaussian(key, n, n, 1.0, dtype), diagonal)

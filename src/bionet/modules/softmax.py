@@ -14,9 +14,9 @@ from jax import numpy as jnp
 from jaxtyping import Array, ArrayLike, DTypeLike, Float, PRNGKeyArray
 
 from bionet._core.checks import Faults
-from bionet.kernels.products import Operands, known_operands, product
+from bionet.kernels.products import Operands, check_operands, product
 from bionet.modules.interfaces import AbstractAdapter
-from bionet.modules.parameters import gaussian, known_reduction, no_signs, per_unit, width
+from bionet.modules.parameters import check_reduction, gaussian, no_signs, per_unit, width
 from bionet.rules.perceptron import Reduction
 from bionet.rules.softmax import softmax_delta
 
@@ -78,8 +78,8 @@ class SoftmaxReadout(AbstractAdapter):
         n_in = width(owner, "in_features", in_features)
         n_out = width(owner, "out_features", out_features)
         self.sender_shape, self.receiver_shape = (n_in,), (n_out,)
-        self.reduction = known_reduction(owner, reduction)
-        self.operands = known_operands(owner, operands)
+        self.reduction = check_reduction(owner, reduction)
+        self.operands = check_operands(owner, operands)
         self.strength = per_unit(owner, "strength", strength, n_out, dtype)
         self.W = gaussian(key, n_in, n_out, self.strength, dtype)
 

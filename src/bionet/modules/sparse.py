@@ -26,11 +26,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, DTypeLike, Float, Int, PRNGKeyArray
 
 from bionet._core.checks import Faults
-from bionet.kernels.gathers import gathered_product
+from bionet.kernels.gathers import gather_product
 from bionet.modules.activations import hard_sign, sum_messages
 from bionet.modules.fan_in import draw_senders, fan_in_of, given_senders, without_self
 from bionet.modules.interfaces import AbstractAdapter, AbstractLayer
-from bionet.modules.parameters import gaussian, known_reduction, no_signs, per_unit, width
+from bionet.modules.parameters import check_reduction, gaussian, no_signs, per_unit, width
 from bionet.rules.perceptron import Reduction
 from bionet.rules.sparse_perceptron import sparse_margin_perceptron
 
@@ -105,7 +105,7 @@ class SparseFullyConnected(AbstractAdapter):
         n_in = width(owner, "in_features", in_features)
         n_out = width(owner, "out_features", out_features)
         self.sender_shape, self.receiver_shape = (n_in,), (n_out,)
-        self.reduction = known_reduction(owner, reduction)
+        self.reduction = check_reduction(owner, reduction)
         self.strength = per_unit(owner, "strength", strength, n_out, dtype)
         self.threshold = per_unit(owner, "threshold", threshold, n_out, dtype)
         of_indices, of_weights = jax.random.split(key)
@@ -125,7 +125,7 @@ class SparseFullyConnected(AbstractAdapter):
         self, x: Float[Array, "n in_features"], rng: PRNGKeyArray | None = None
     ) -> Float[Array, "n out_features"]:
         """The message `x @ to_dense()`, over the connections alone; no randomness is used."""
-        return gathered_product(x, self.indices, self.W)
+        return gather_product(x, self.indices, self.W)
 
     def to_dense(self) -> Float[Array, "in_features out_features"]:
         """The dense matrix with the same message, for inspection and tests."""
@@ -219,7 +219,7 @@ class SparseRecurrentDiscrete(AbstractLayer):
         n = width(owner, "features", features)
         connections = fan_in_of(owner, n - 1, fan_in, sparsity)
         self.sender_shape = self.receiver_shape = (n,)
-        self.reduction = known_reduction(owner, reduction)
+        self.reduction = check_reduction(owner, reduction)
         self.threshold = per_unit(owner, "threshold", threshold, n, dtype)
         self.j_d = jnp.broadcast_to(per_unit(owner, "j_d", j_d, n, dtype), (n,))
         of_indices, of_couplings = jax.random.split(key)
@@ -236,7 +236,7 @@ class SparseRecurrentDiscrete(AbstractLayer):
         self, x: Float[Array, "n features"], rng: PRNGKeyArray | None = None
     ) -> Float[Array, "n features"]:
         """The message of the layer to itself, over the couplings and the self-coupling."""
-        return gathered_product(x, self.indices, self.J) + x * self.j_d
+        return gather_product(x, self.indices, self.J) + x * self.j_d
 
     def to_dense(self) -> Float[Array, "features features"]:
         """The dense matrix with the same message, `j_d` on its diagonal."""

@@ -21,7 +21,7 @@ from jaxtyping import Array, ArrayLike, Bool, DTypeLike, Float, PRNGKeyArray
 from bionet._core.checks import Faults
 from bionet.modules.activations import sum_messages
 from bionet.modules.interfaces import AbstractLayer
-from bionet.modules.parameters import gaussian, known_reduction, per_unit, positive, width
+from bionet.modules.parameters import check_reduction, gaussian, per_unit, positive, width
 from bionet.rules.continuous import continuous_perceptron
 from bionet.rules.perceptron import Reduction
 
@@ -80,7 +80,7 @@ class RecurrentTanh(AbstractLayer):
         owner = "RecurrentTanh"
         n = width(owner, "features", features)
         self.sender_shape = self.receiver_shape = (n,)
-        self.reduction = known_reduction(owner, reduction)
+        self.reduction = check_reduction(owner, reduction)
         self.tolerance = per_unit(owner, "tolerance", tolerance, n, dtype)
         self.gain = positive(owner, "gain", per_unit(owner, "gain", gain, n, dtype))
         diagonal = per_unit(owner, "j_d", j_d, n, dtype)

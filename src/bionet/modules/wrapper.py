@@ -9,7 +9,7 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import Array, PRNGKeyArray
 
-from bionet.modules.interfaces import AbstractLayer, AbstractModule, reversed_sign
+from bionet.modules.interfaces import AbstractLayer, AbstractModule, reverse_sign
 
 
 class AbstractLearningWrapper(AbstractModule):
@@ -31,7 +31,7 @@ class AbstractLearningWrapper(AbstractModule):
         """The increments of `inner`, as a module of its structure."""
         if not self.trained():
             return {}
-        return {"inner": reversed_sign(self.inner_backward(x, y, y_hat, gate))}
+        return {"inner": reverse_sign(self.inner_backward(x, y, y_hat, gate))}
 
 
 class AbstractLayerWrapper(AbstractLayer):

@@ -19,7 +19,7 @@ from bionet._core.names import unknown
 from bionet.layer_maps.senders import Senders
 from bionet.layer_maps.sparse import Edge, LayerMap
 from bionet.orchestrators.interface import AbstractOrchestrator, Rng, S, Stepper
-from bionet.orchestrators.synchronous import updated_at_once
+from bionet.orchestrators.synchronous import update_at_once
 from bionet.orchestrators.wiring import runnable
 
 Groups = tuple[tuple[str, tuple[int, ...]], ...]
@@ -103,7 +103,7 @@ class GroupedOrchestrator(AbstractOrchestrator):
 
         def step(state: S, rng: Rng) -> tuple[S, Rng]:
             for rows in groups:
-                state, rng = updated_at_once(self.lmap, state, rows, senders, rng, known)
+                state, rng = update_at_once(self.lmap, state, rows, senders, rng, known)
             return state, rng
 
         return step

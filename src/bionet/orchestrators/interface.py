@@ -19,7 +19,7 @@ from typing import Any, Self, TypeVar
 import equinox as eqx
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bionet.layer_maps.senders import Senders, known_group
+from bionet.layer_maps.senders import Senders, check_senders
 from bionet.layer_maps.sparse import Edge, LayerMap
 from bionet.modules.interfaces import AbstractModule, added
 from bionet.orchestrators.messages import check_state, finite_field, local_field, score
@@ -62,7 +62,7 @@ class AbstractOrchestrator(eqx.Module):
                 no key where a module needs one.
         """
         check_state(self.lmap, state)
-        return self.stepper(known_group(senders), {})(state, rng)
+        return self.stepper(check_senders(senders), {})(state, rng)
 
     def step_inference(self, state: S, *, rng: Rng, senders: Senders = "forward") -> tuple[S, Rng]:
         """One step without what comes back from the output or from later layers.
@@ -134,7 +134,7 @@ class AbstractOrchestrator(eqx.Module):
                 that is NaN or infinite (also under jit).
         """
         check_state(self.lmap, state)
-        known_group(senders)
+        check_senders(senders)
         wanted = state if targets is None else targets
         check_state(self.lmap, wanted)
         fields: dict[int, Array] = {}

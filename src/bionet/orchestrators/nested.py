@@ -23,10 +23,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from bionet.layer_maps.senders import Senders, known_group
+from bionet.layer_maps.senders import Senders, check_senders
 from bionet.modules.activations import hard_sign, sum_messages
 from bionet.modules.input_output import OutputLayer
-from bionet.modules.interfaces import AbstractLayer, reversed_sign
+from bionet.modules.interfaces import AbstractLayer, reverse_sign
 from bionet.modules.parameters import width as positive_int
 from bionet.modules.port import Span
 from bionet.modules.shapes import check_buffer
@@ -116,7 +116,7 @@ class NestedNetwork(AbstractLayer):
             raise TypeError(f"{_OWNER}: inner needs an orchestrator, got {type(inner).__name__}.")
         self.inner, self.sizes = inner, _fitting_sizes(inner, sizes)
         self.steps = positive_int(_OWNER, "steps", steps)
-        self.senders = known_group(senders)
+        self.senders = check_senders(senders)
         self.sender_shape = self.receiver_shape = (int(sum(map(np.prod, self.sizes))),)
         for (i, j), module in inner.lmap.edge_items():
             if module.needs_key:
@@ -200,7 +200,7 @@ class NestedNetwork(AbstractLayer):
             return {}
         state, targets = self._learn(x), self._learn(y)
         gradient = self.inner.backward(state, targets=targets, gate=gate, check=check)
-        return {"inner": reversed_sign(gradient)}
+        return {"inner": reverse_sign(gradient)}
 
     def _learn(self, buffer: Array) -> SequentialState:
         """The inner state as the rules see it, with signs for what is said."""

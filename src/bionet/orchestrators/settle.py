@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
 from bionet._core.names import unknown
-from bionet.layer_maps.senders import Senders, known_group
+from bionet.layer_maps.senders import Senders, check_senders
 from bionet.layer_maps.sparse import Edge
 from bionet.orchestrators.interface import AbstractOrchestrator, Rng, S, Stepper
 from bionet.orchestrators.messages import check_state, clamped_messages
@@ -91,7 +91,7 @@ def settle(
         raise ValueError(f"settle: max_steps needs 0 or more, got {max_steps}.")
     if phase not in _SENDERS:
         raise ValueError(f"settle: {unknown('phase', phase, _SENDERS)}")
-    listened = _SENDERS[phase] if senders is None else known_group(senders)
+    listened = _SENDERS[phase] if senders is None else check_senders(senders)
     check_state(orchestrator.lmap, state)
     return _run(orchestrator, state, rng, jnp.asarray(max_steps), listened, early_stop, known)
 

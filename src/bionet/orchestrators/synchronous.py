@@ -70,12 +70,12 @@ class SynchronousOrchestrator(AbstractOrchestrator):
         rows = self.lmap.rows()[:-1]
 
         def step(state: S, rng: Rng) -> tuple[S, Rng]:
-            return updated_at_once(self.lmap, state, rows, senders, rng, known)
+            return update_at_once(self.lmap, state, rows, senders, rng, known)
 
         return step
 
 
-def updated_at_once(
+def update_at_once(
     lmap: LayerMap,
     state: S,
     rows: Iterable[int],

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from jaxtyping import Array, Float, Int
 
-from bionet.kernels.gathers import gathered_outer
+from bionet.kernels.gathers import gather_outer
 from bionet.rules.perceptron import Reduction, batch_divisor, check_dense, margin_correction
 
 
@@ -65,5 +65,5 @@ def sparse_margin_perceptron(
             f"({y.shape[1]}, fan_in), got shape {indices.shape}."
         )
     correction = margin_correction(y, y_hat, threshold, gate)
-    added = gathered_outer(x, indices, correction)
+    added = gather_outer(x, indices, correction)
     return added / batch_divisor(x.shape[0], indices.shape[1], reduction)

@@ -19,7 +19,7 @@ from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
 
 from bionet._core.leaves import as_leaf, as_numbers
 from bionet.training.batches import AbstractBatches
-from bionet.training.checks.data_checks import FLAG, held_arrays, is_faulty
+from bionet.training.checks.data_checks import FLAG, find_arrays, is_faulty
 from bionet.training.checks.health import finite_leaves
 from bionet.training.method import AbstractMethod, TrainState
 
@@ -64,7 +64,7 @@ def _scan_steps(
 ) -> tuple[TrainState, Any]:
     plan_key, steps_key = jax.random.split(key)
     plan = batches.plan(plan_key)
-    watched = held_arrays(batches) is None
+    watched = find_arrays(batches) is None
     # Optimisers hold functions beside arrays, which a scan does not carry.
     arrays, static = eqx.partition(train_state, eqx.is_array)
 

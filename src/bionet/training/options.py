@@ -42,7 +42,7 @@ def later(default: T) -> T:
     return dataclasses.field(default=default, metadata={"later": True})
 
 
-def written(options: Any) -> dict[str, Any]:
+def write_options(options: Any) -> dict[str, Any]:
     """The fields of options or of a config as a run is kept under them.
 
     Args:

@@ -70,7 +70,7 @@ def nats(outputs: Float[Array, "n time characters"], y: Int[Array, "n time"]) ->
     return optax.softmax_cross_entropy_with_integer_labels(outputs, y).mean()
 
 
-def guessed(
+def guess_share(
     outputs: Float[Array, "n time characters"], y: Int[Array, "n time"]
 ) -> Float[Array, ""]:
     """The share of characters that are guessed right."""
@@ -99,7 +99,7 @@ SHARED: Final[dict[str, Any]] = {
     "datasets": DATASETS,
     "data": data,
     "objective": lambda config: OBJECTIVE,
-    "metric": guessed,
+    "metric": guess_share,
     "synthetic": synthetic,
     "baselines": baselines,
     "examples": examples,

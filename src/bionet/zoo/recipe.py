@@ -28,7 +28,7 @@ from bionet.training.batches import ArrayBatches, Examples
 from bionet.training.checks.guards import Guarded
 from bionet.training.checks.values import check_values
 from bionet.training.control.control import Control
-from bionet.training.first_order.twin import unrolled
+from bionet.training.first_order.twin import unroll
 from bionet.training.fit import Callback
 from bionet.training.method import AbstractMethod
 from bionet.training.objective import Objective
@@ -302,7 +302,7 @@ class Recipe(Generic[C]):
         if theirs is None:
             return  # it looks at no loss, or `fit` looks at what it computes
         ours = self.objective
-        predicts = unrolled(theirs.predict), unrolled(ours.predict)
+        predicts = unroll(theirs.predict), unroll(ours.predict)
         if not (_is_same(*predicts) and _is_same(theirs.loss, ours.loss)):
             raise ValueError(
                 f"Recipe {self.id!r}: the objective of the {type(method).__name__} must be that of "

@@ -64,14 +64,14 @@ class Setup:
 
     def to_dict(self) -> Json:
         """All that the numbers of a run depend on, as plain JSON."""
-        from bionet.training.options import written
+        from bionet.training.options import write_options
 
         recipe = self.build()
         described = {
             "recipe": recipe.id,
             "dataset": recipe.config.dataset,
             "method": self.method,
-            "options": {} if recipe.switched is None else written(recipe.switched.options),
+            "options": {} if recipe.switched is None else write_options(recipe.switched.options),
             "overrides": dict(self.overrides),
             "config": recipe.written(),
             **_origin(self.method),

@@ -107,6 +107,7 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_is_130_in_a_real_process(plugin_environment, tmp_path):
     words = ["run", "fake-local", "--set", "trouble=wait", "--out", "here"]

@@ -77,6 +77,7 @@ def test_options_that_do_not_fit_end_with_a_sentence(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_loss_without_a_value_ends_with_a_sentence(command, tmp_path, monkeypatch):
     from bionet.training.objective import Objective
     from bionet.zoo.recipes import prototypes_es

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bionet.datasets import Part, Parts
-from bionet.datasets.counts import best_count, counted_floors, floor_of, language_floors
+from bionet.datasets.counts import best_count, floor_of, language_floors, measure_counts
 from bionet.datasets.text import BRACKETS, grammar_optimum, make_grammar, windows
 
 
@@ -49,7 +49,7 @@ def test_the_optimum_gives_true_chances_and_is_above_counting(grammar: Parts) ->
     best = floor_of(chances, task.test.y)
     # No bracket has more than two things to hesitate between, so the optimum is finite.
     assert math.isfinite(best.nats)
-    unigram, bigram, trigram = counted_floors(task, len(BRACKETS))
+    unigram, bigram, trigram = measure_counts(task, len(BRACKETS))
     assert unigram.nats > bigram.nats > trigram.nats > best.nats + 0.2
     assert trigram.accuracy < best.accuracy - 0.1
 
@@ -58,7 +58,7 @@ def test_floors_of_a_text_worked_by_hand() -> None:
     # abab...: a follows b always. Bigrams know it, up to their smoothing; unigrams are at half.
     ids = np.arange(401, dtype=np.int32) % 2
     part = windows(ids, 20)
-    unigram, bigram = counted_floors(Parts(part, None, part, "turns"), 2, (1, 2))
+    unigram, bigram = measure_counts(Parts(part, None, part, "turns"), 2, (1, 2))
     assert unigram.nats == pytest.approx(math.log(2), abs=1e-6)
     assert bigram.accuracy == 1.0
     assert bigram.nats == pytest.approx(-math.log(201 / 202), abs=1e-9)
@@ -66,7 +66,7 @@ def test_floors_of_a_text_worked_by_hand() -> None:
 
 def test_a_trigram_sees_no_further_than_its_window() -> None:
     part = Part(np.zeros((3, 1), np.int32), np.ones((3, 1), np.int32))
-    bigram, trigram = counted_floors(Parts(part, None, part, "short"), 2, (2, 3))
+    bigram, trigram = measure_counts(Parts(part, None, part, "short"), 2, (2, 3))
     assert bigram == trigram
 
 
@@ -74,12 +74,12 @@ def test_a_trigram_sees_no_further_than_its_window() -> None:
 def test_counts_are_those_of_plain_python(order: int) -> None:
     rng = np.random.default_rng(order)
     train, test = (windows(rng.integers(0, 3, 161).astype(np.int32), 8) for _ in range(2))
-    (floor,) = counted_floors(Parts(train, None, test, "drawn"), 3, (order,))
+    (floor,) = measure_counts(Parts(train, None, test, "drawn"), 3, (order,))
     assert floor == pytest.approx(counted_by_hand(train, test, 3, order), abs=1e-6)
 
 
 def test_a_trigram_cannot_see_the_bracket_and_longer_counts_can(grammar: Parts) -> None:
-    trigram, four = counted_floors(grammar, len(BRACKETS), (3, 4))
+    trigram, four = measure_counts(grammar, len(BRACKETS), (3, 4))
     longest = best_count(grammar, len(BRACKETS), 10)
     assert trigram.accuracy < 0.72
     assert four.accuracy > trigram.accuracy + 0.09
@@ -105,7 +105,7 @@ def test_what_cannot_be_counted_is_refused(grammar: Parts) -> None:
     with pytest.raises(ValueError, match="needs validation text"):
         best_count(Parts(grammar.train, None, grammar.test, "none"), len(BRACKETS), 3)
     with pytest.raises(ValueError, match="9 characters can be counted 20 at a time, got 21"):
-        counted_floors(grammar, len(BRACKETS), (21,))
+        measure_counts(grammar, len(BRACKETS), (21,))
 
 
 def test_floors_of_the_grammar_name_a_count_that_sees_the_bracket(grammar: Parts) -> None:

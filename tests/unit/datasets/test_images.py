@@ -93,6 +93,7 @@ def test_digits_without_scikit_learn_name_the_extra(monkeypatch: pytest.MonkeyPa
         digits()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
 def test_the_real_files(name: str, real_data: Path) -> None:
     splits = load(name, download=False)
@@ -116,6 +117,7 @@ def test_a_final_run_has_all_training_images(real_data: Path) -> None:
     assert splits.train.y[:8].tolist() == [5, 0, 4, 1, 9, 2, 1, 3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [

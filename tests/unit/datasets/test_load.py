@@ -89,6 +89,7 @@ def test_spoken_digits_are_asked_for_by_name(cache: Path) -> None:
         datasets.load("fsdd", download=False)
 
 
+@pytest.mark.slow
 def test_spoken_digits_come_by_name(real_data: Path) -> None:
     if not (real_data / "fsdd").is_dir():
         pytest.skip(f"needs the spoken digits under {VARIABLE}")

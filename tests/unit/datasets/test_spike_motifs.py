@@ -46,6 +46,7 @@ def test_a_seed_is_a_task_and_a_part_does_not_depend_on_the_size_of_another(song
     assert not np.array_equal(other.test.x, songs.test.x)
 
 
+@pytest.mark.slow
 def test_each_neuron_spikes_once_per_motif_so_counts_tell_nothing() -> None:
     task = make_motif_songs(0, steps=100, **CLEAN | {"length": 40, "motifs": 2}, **SMALL)
     counts = task.train.x.sum(1)

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from bionet.datasets import DataError
-from bionet.datasets.counts import counted_floors
+from bionet.datasets.counts import measure_counts
 from bionet.datasets.readers import decode_text
 from bionet.datasets.sources import VARIABLE
 from bionet.datasets.text import (
     BRACKETS,
     LETTERS,
-    encoded,
+    encode,
     make_grammar,
     read_text,
     tinyshakespeare,
@@ -38,7 +38,7 @@ def test_a_window_that_does_not_fit_is_refused(window: int) -> None:
 
 def test_a_strange_character_is_named() -> None:
     with pytest.raises(ValueError, match="holds the character '#', which is none of the 65"):
-        encoded("a#", LETTERS)
+        encode("a#", LETTERS)
 
 
 def test_altered_text_is_refused() -> None:
@@ -91,6 +91,7 @@ def test_a_text_is_read_by_its_name() -> None:
         read_text("gramar", 0, window=10, sequences=7)
 
 
+@pytest.mark.slow
 def test_shakespeare_is_cut_in_order_and_has_known_floors(real_data: Path) -> None:
     if not (real_data / "tinyshakespeare").is_dir():
         pytest.skip(f"needs Tiny Shakespeare under {VARIABLE}")
@@ -98,7 +99,7 @@ def test_shakespeare_is_cut_in_order_and_has_known_floors(real_data: Path) -> No
     assert parts.validation is not None
     assert [len(part.x) for part in (parts.train, parts.validation, parts.test)] == [9938, 99, 1115]
     assert "".join(LETTERS[i] for i in parts.train.x[0, :13]) == "First Citizen"
-    floors = counted_floors(parts, len(LETTERS), (1, 2))
+    floors = measure_counts(parts, len(LETTERS), (1, 2))
     assert [floor.nats for floor in floors] == pytest.approx([3.35, 2.51], abs=0.02)
     with pytest.raises(ValueError, match="validation must be 0 to"):
         tinyshakespeare(validation=2_000_000, download=False)

@@ -310,6 +310,7 @@ def test_an_override_of_another_shape_is_told(says, graph):
             graph.step(state, *given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", list(Supergraph))
 def test_a_sender_that_never_ticks_is_no_bad_input(nodes, mode):
     vertex = Vertex([0, 1, 2], [0, 10, 20], [0, 10, 20])

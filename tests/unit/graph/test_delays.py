@@ -111,6 +111,7 @@ def test_between_messages_the_signal_is_on_the_line(ms):
     assert read(ms / 1000) == pytest.approx(2 * (0.070 - ms / 1000) + 1, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_before_and_after_the_messages_the_signal_is_constant():
     assert read(0.001) == pytest.approx(1.12)
     assert read(0.100) == pytest.approx(-5.0)

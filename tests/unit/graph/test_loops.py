@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bionet.graph import ComputationGraph, Edge, Vertex, stack_graphs
-from bionet.graph.schedule.loops import find_loop, said_loop
+from bionet.graph.schedule.loops import describe_loop, find_loop
 
 
 def recorded(back, starts=(0, 10, 20)):
@@ -38,7 +38,7 @@ def test_a_message_from_the_future_closes_a_loop(back, steps):
     assert loop is not None
     assert loop[0] == 1
     assert set(loop[1]) <= {*steps, ("b", 0)}
-    told = said_loop("Graph", loop, episodes)
+    told = describe_loop("Graph", loop, episodes)
     assert told.startswith("Graph: steps wait for one another in episode 1, at ")
     assert told.count(f"{loop[1][0][0]}[{loop[1][0][1]}]") == 2
 

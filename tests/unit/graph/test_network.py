@@ -246,6 +246,7 @@ def test_sparse_modules_learn_as_in_an_orchestrator(batch):
     assert expected[1, 0].W.any()
 
 
+@pytest.mark.slow
 def test_a_node_hears_a_row_under_a_name_of_its_own(lmap, batch, quiet):
     network = from_layer_map(lmap, 10.0)
     probe = quiet("probe", 10.0)

@@ -6,7 +6,7 @@ import pytest
 
 from bionet.graph import ComputationGraph, Edge, Uniform, Vertex, generate_graphs, stack_graphs
 from bionet.graph.schedule.partition import cut, demands
-from bionet.graph.schedule.windows import to_networkx, windowed
+from bionet.graph.schedule.windows import apply_windows, to_networkx
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_nobody_waits_for_a_later_partition_and_nobody_needed_is_left_out(quiet,
     cuts = cut(graphs, "c", prune=prune)
     sizes = dict.fromkeys(graphs.edges, 1)
     for episode in range(2):
-        graph = to_networkx(windowed(graphs, sizes), episode)
+        graph = to_networkx(apply_windows(graphs, sizes), episode)
         part = {
             (kind, seq): int(np.searchsorted(cuts.counts[episode, :, at], seq, "right"))
             for at, kind in enumerate(cuts.kinds)

@@ -9,12 +9,12 @@ from bionet.graph.schedule.partition import cut
 from bionet.graph.schedule.supergraph import schedule
 from bionet.graph.schedule.tabulate import check_timings, make_timings
 from bionet.graph.schedule.timings import Timings
-from bionet.graph.schedule.windows import windowed
+from bionet.graph.schedule.windows import apply_windows
 
 
 def tables(graphs, supervisor, mode=Supergraph.MCS, prune=True, window=1):
     found = schedule(cut(graphs, supervisor, prune), mode)
-    return make_timings(found, windowed(graphs, dict.fromkeys(graphs.edges, window)))
+    return make_timings(found, apply_windows(graphs, dict.fromkeys(graphs.edges, window)))
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_checking_finds_steps_that_come_too_early(quiet):
     eye, hand = quiet("eye", 20), quiet("hand", 10)
     hand.connect(eye)
     raw = generate_graphs([eye, hand], 0.5)
-    graphs = windowed(raw, dict.fromkeys(raw.edges, 1))
+    graphs = apply_windows(raw, dict.fromkeys(raw.edges, 1))
     found = tables(raw, "hand")
     check_timings(found, graphs)
     at_once = Timings(found.nodes, found.slots, (0, 0, 0), found.kept)
@@ -68,7 +68,7 @@ def test_checking_finds_steps_that_come_too_early(quiet):
 def test_every_step_is_in_one_slot_with_its_own_times(pipeline, mode, prune):
     graphs = generate_graphs(pipeline(share=0.6), 3.0, num_episodes=3)
     found = tables(graphs, "agent", mode, prune, window=2)
-    windows = windowed(graphs, dict.fromkeys(graphs.edges, 2)).windows
+    windows = apply_windows(graphs, dict.fromkeys(graphs.edges, 2)).windows
     for kind, node in found.nodes.items():
         assert node.run.shape == (3, found.num_steps, found.slots.count(kind))
         for episode in range(3):

@@ -189,6 +189,7 @@ def test_step_by_step_the_same_is_recorded(graph, begun, ended, nodes, episodes)
     close(past, state, atol=0)
 
 
+@pytest.mark.slow
 def test_any_start_may_be_traced(graph):
     def begin(eps, step):
         state, seen = graph.reset(graph.init(starting_eps=eps, starting_step=step))

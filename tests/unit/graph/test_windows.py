@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bionet.graph import ComputationGraph, Edge, Uniform, Vertex, generate_graphs
-from bionet.graph.schedule.windows import message_windows, newest_seen, to_networkx, windowed
+from bionet.graph.schedule.windows import apply_windows, message_windows, newest_seen, to_networkx
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_windows_agree_with_looking_at_every_message(quiet, window):
     eye, hand = quiet("eye", 30, delay=Uniform(0, 0.05)), quiet("hand", 20, delay=Uniform(0, 0.09))
     hand.connect(eye, delay=Uniform(0, 0.2))
     graphs = generate_graphs([eye, hand], 2.0, num_episodes=4)
-    found = windowed(graphs, {("hand", "eye"): window}).windows["hand", "eye"]
+    found = apply_windows(graphs, {("hand", "eye"): window}).windows["hand", "eye"]
     for episode, graph in enumerate(graphs):
         steps = len(graph.vertices["hand"].seq)
         rows = found.seq[episode]
@@ -78,7 +78,7 @@ def test_windows_agree_with_looking_at_every_message(quiet, window):
 
 
 def test_an_episode_as_a_networkx_graph(recorded):
-    graph = to_networkx(windowed(recorded, {("hand", "eye"): 2}), 0)
+    graph = to_networkx(apply_windows(recorded, {("hand", "eye"): 2}), 0)
     assert nx.is_directed_acyclic_graph(graph)
     assert graph.nodes["hand", 1] == {"kind": "hand", "seq": 1, "ts_start": 35, "ts_end": 36}
     assert sorted(graph.predecessors(("hand", 2))) == [("eye", 3), ("eye", 4), ("hand", 1)]

@@ -43,6 +43,7 @@ def stateful():
     return from_haiku(STATEFUL, KEY, X)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "network", [PLAIN, hk.without_apply_rng(PLAIN)], ids=["with a key", "without"]
 )
@@ -69,6 +70,7 @@ def test_parameters_learn_and_state_does_not(stateful):
     assert partition_trained(stateful)[1].params == jax.tree.map(lambda _: None, mask.params)
 
 
+@pytest.mark.slow
 def test_the_state_changes_only_when_it_is_asked_for(stateful):
     outputs, after = stateful.updated(X + 3)
     np.testing.assert_allclose(outputs, stateful(X + 3), rtol=1e-6)
@@ -80,6 +82,7 @@ def test_the_state_changes_only_when_it_is_asked_for(stateful):
     assert same.updated(X)[1] is same
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "x"),
     [(PLAIN, X), (STATEFUL, X), (hk.transform(recurrent), X[:, None].repeat(3, 1))],

@@ -8,8 +8,8 @@ import pytest
 from bionet.kernels import gathers
 from bionet.kernels.gathers import (
     block_size,
-    gathered_outer,
-    gathered_product,
+    gather_outer,
+    gather_product,
     outer_at_once,
     outer_by_blocks,
     product_at_once,
@@ -45,7 +45,7 @@ def dense(indices, values):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("product", [product_by_blocks, product_at_once, gathered_product])
+@pytest.mark.parametrize("product", [product_by_blocks, product_at_once, gather_product])
 def test_the_product_is_that_with_the_dense_matrix(drawn, small_blocks, product):
     x, indices, values, _ = drawn
     found = jax.jit(product)(x, indices, values)
@@ -53,7 +53,7 @@ def test_the_product_is_that_with_the_dense_matrix(drawn, small_blocks, product)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("outer", [outer_by_blocks, outer_at_once, gathered_outer])
+@pytest.mark.parametrize("outer", [outer_by_blocks, outer_at_once, gather_outer])
 def test_the_outer_product_is_the_dense_one_where_there_are_entries(drawn, small_blocks, outer):
     x, indices, _, y = drawn
     found = jax.jit(outer)(x, indices, y)
@@ -66,7 +66,7 @@ def test_the_outer_product_is_the_dense_one_where_there_are_entries(drawn, small
 def test_halves_are_gathered_and_summed_up_in_single_precision(dtype):
     x, values = jnp.ones((40, 300), dtype), jnp.ones((1, 300), dtype)
     indices, y = jnp.arange(300)[None], jnp.ones((40, 1), dtype)
-    for run, other, total in ((gathered_product, values, 300), (gathered_outer, y, 40)):
+    for run, other, total in ((gather_product, values, 300), (gather_outer, y, 40)):
         found = run(x, indices, other)
         assert found.dtype == dtype
         assert np.array_equal(found, np.full(found.shape, total))
@@ -81,8 +81,8 @@ def test_double_precision_stays():
         third = jnp.asarray([[1 / 3]])
         assert third.dtype == "float64"
         indices = jnp.zeros((1, 1), jnp.int32)
-        assert gathered_product(third, indices, third).item() == 1 / 9
-        assert gathered_outer(third, indices, third).item() == 1 / 9
+        assert gather_product(third, indices, third).item() == 1 / 9
+        assert gather_outer(third, indices, third).item() == 1 / 9
 
 
 def test_what_is_gathered_never_exists_as_a_whole():
@@ -91,12 +91,12 @@ def test_what_is_gathered_never_exists_as_a_whole():
     x, y = (jax.ShapeDtypeStruct((samples, rows), "float32") for _ in range(2))
     indices = jax.ShapeDtypeStruct((rows, entries), "int32")
     values = jax.ShapeDtypeStruct((rows, entries), "float32")
-    for run, other in ((gathered_product, values), (gathered_outer, y)):
+    for run, other in ((gather_product, values), (gather_outer, y)):
         memory = run.lower(x, indices, other).compile().memory_analysis()
         assert memory.temp_size_in_bytes < gathered / 8
 
 
-@pytest.mark.parametrize("run", [gathered_product, gathered_outer])
+@pytest.mark.parametrize("run", [gather_product, gather_outer])
 def test_a_cpu_gets_blocks_and_other_devices_one_expression(run):
     arrays = [jax.ShapeDtypeStruct((2000, 2000), kind) for kind in ("float32", "int32", "float32")]
     for platform, loops in (("cpu", True), ("cuda", False)):
@@ -110,13 +110,13 @@ def test_it_can_be_differentiated_and_mapped(drawn, small_blocks):
     x, indices, values, y = drawn
 
     def both(x, values):
-        return (y * gathered_product(x, indices, values)).sum()
+        return (y * gather_product(x, indices, values)).sum()
 
     of_x, of_values = jax.jit(jax.grad(both, argnums=(0, 1)))(x, values)
     assert np.array_equal(of_x, y @ dense(indices, values))
-    assert np.array_equal(of_values, gathered_outer(x, indices, y))
-    twice = jax.jit(jax.vmap(gathered_product))(*(np.stack([a, a]) for a in (x, indices, values)))
-    assert np.array_equal(twice[1], gathered_product(x, indices, values))
+    assert np.array_equal(of_values, gather_outer(x, indices, y))
+    twice = jax.jit(jax.vmap(gather_product))(*(np.stack([a, a]) for a in (x, indices, values)))
+    assert np.array_equal(twice[1], gather_product(x, indices, values))
 
 
 @pytest.mark.parametrize(

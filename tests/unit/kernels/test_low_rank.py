@@ -67,6 +67,7 @@ def gated_rnn():
 CASES = {"equinox MLP": mlp, "haiku MLP": haiku_mlp, "a scan over time": gated_rnn}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_a_network_answers_as_if_its_weights_were_formed(case):
     tree, function = CASES[case]()

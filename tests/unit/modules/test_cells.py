@@ -20,6 +20,7 @@ def chain():
     )
 
 
+@pytest.mark.slow
 def test_synapses_are_an_affine_map_of_any_batch():
     made = Synapses(3, 2, KEYS[0])
     x = jax.random.normal(KEYS[1], (4, 6, 3))

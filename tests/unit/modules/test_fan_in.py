@@ -12,6 +12,7 @@ from bionet.modules.fan_in import draw_senders, fan_in_of, without_self
 KEY = jax.random.key(0)
 
 
+@pytest.mark.slow
 def test_every_set_of_senders_is_as_likely_as_every_other():
     drawn = np.asarray(draw_senders(KEY, 20_000, 5, 3))
     sets, counts = np.unique(drawn, axis=0, return_counts=True)
@@ -24,6 +25,7 @@ def test_all_senders_is_everyone():
     assert np.array_equal(draw_senders(KEY, 4, 6, 6), np.tile(np.arange(6), (4, 1)))
 
 
+@pytest.mark.slow
 def test_units_draw_on_their_own_and_keys_differ():
     drawn = np.asarray(draw_senders(KEY, 300, 1000, 20))
     assert len(np.unique(drawn, axis=0)) == 300

@@ -80,6 +80,7 @@ def three_layers(strength):
     return SequentialOrchestrator(layers=LayerMap.from_dict(rows))
 
 
+@pytest.mark.slow
 def test_a_strong_chain_makes_neighbours_agree_and_a_weak_one_does_not():
     x = jnp.asarray(np.random.default_rng(0).choice([-1.0, 1.0], (8, 5)), jnp.float32)
     state = SequentialState((5, 12, 12, 2)).init(x)

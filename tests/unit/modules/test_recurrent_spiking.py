@@ -40,6 +40,7 @@ def test_a_step_is_the_neuron_with_weights_around_it():
     assert before.any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(TIME, INPUTS), (TIME, 2, 5, INPUTS)])
 def test_a_sequence_of_any_batch(shape):
     made = layer()
@@ -62,6 +63,7 @@ def test_weights_bias_and_leaks_learn():
     assert len(jax.tree.leaves(learning)) == 2
 
 
+@pytest.mark.slow
 def test_it_learns_to_be_as_active_as_is_asked(xs):
     """Surrogate gradients lower a loss that the spikes alone decide, and touch nothing fixed."""
     made = layer()
@@ -85,6 +87,7 @@ def test_it_learns_to_be_as_active_as_is_asked(xs):
     assert losses[-1] < 0.3 * losses[0]
 
 
+@pytest.mark.slow
 def test_many_layers_at_once_are_each_alone(xs):
     twins = [layer(), jax.tree.map(lambda x: x * 1.1, layer())]
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *twins)
@@ -97,6 +100,7 @@ def test_many_layers_at_once_are_each_alone(xs):
         np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_low_rank_weights_go_through_it_unformed(xs, monkeypatch):
     made = layer()
     parts = [
@@ -112,6 +116,7 @@ def test_low_rank_weights_go_through_it_unformed(xs, monkeypatch):
     assert np.array_equal(run_low_rank(lambda made: over_time(made, xs)[0], low), expected)
 
 
+@pytest.mark.slow
 def test_bfloat16_stays_bfloat16(xs):
     made = layer(LIF(UNITS, dtype="bfloat16"), dtype="bfloat16")
     spikes, state = jax.eval_shape(lambda: over_time(made, xs))

@@ -88,6 +88,7 @@ def test_leaks_learn_and_nothing_else_does(kind, learning):
     assert learned(fixed(kind, 3)) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("through", [False, True])
 @pytest.mark.parametrize("kind", [LIF, AdaptiveLIF])
 def test_the_reset_is_differentiated_only_if_it_is_to_be(kind, through):

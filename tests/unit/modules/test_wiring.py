@@ -21,6 +21,7 @@ def drawn():
 
 
 class TestWindows:
+    @pytest.mark.slow
     def test_distinct_and_ascending(self, drawn):
         assert drawn.shape == (500, 6)
         assert (np.diff(drawn, axis=1) > 0).all()
@@ -38,6 +39,7 @@ class TestWindows:
         corners = {(row.min() // 5, (row % 5).min()) for row in drawn}
         assert corners >= {(top, left) for top in range(5) for left in range(2)}
 
+    @pytest.mark.slow
     def test_a_window_as_large_as_the_image_is_the_whole_of_it(self):
         full = draw_windows(KEY, 3, image=(2, 3), window=(2, 3), fan_in=6)
         assert np.array_equal(full, np.tile(np.arange(6), (3, 1)))
@@ -67,6 +69,7 @@ class TestWindows:
 
 
 class TestGivenIndices:
+    @pytest.mark.slow
     def test_they_are_the_wiring(self):
         edge = SparseFullyConnected(5, 3, 1.0, 0.5, KEY, indices=WIRING)
         assert np.array_equal(edge.indices, WIRING)
@@ -113,6 +116,7 @@ class TestGivenIndices:
 
 
 class TestRecurrentStrength:
+    @pytest.mark.slow
     def test_it_scales_the_couplings_and_nothing_else(self):
         one, other = (
             SparseRecurrentDiscrete(9, 0.5, 1.0, KEY, fan_in=4, strength=strength)
@@ -122,6 +126,7 @@ class TestRecurrentStrength:
         assert np.array_equal(other.j_d, one.j_d)
         assert np.array_equal(one.J, SparseRecurrentDiscrete(9, 0.5, 1.0, KEY, fan_in=4).J)
 
+    @pytest.mark.slow
     def test_couplings_that_start_at_nothing_learn(self):
         layer = SparseRecurrentDiscrete(9, 0.0, 1.0, KEY, fan_in=4, strength=0.0)
         x = jnp.sign(jax.random.normal(KEY, (6, 9)))
@@ -134,6 +139,7 @@ class TestRecurrentStrength:
         plain = SparseRecurrentDiscrete(9, 0.0, 1.0, KEY, fan_in=4)
         np.testing.assert_allclose(graded.J, strength[:, None] * plain.J, rtol=1e-6)
 
+    @pytest.mark.slow
     def test_another_shape(self, says):
         sentence = "SparseRecurrentDiscrete: strength needs a scalar or one value per"
         with says(ValueError, sentence):

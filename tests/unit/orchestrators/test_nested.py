@@ -81,6 +81,7 @@ def test_clamped_steps_are_those_of_the_network_with_its_labels(flat):
     assert not np.array_equal(free[1], state[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [SequentialOrchestrator, SynchronousOrchestrator])
 def test_the_inner_state_persists_from_step_to_step(make_network, same_bits, kind):
     flat = make_network(2, orchestrator=kind)
@@ -95,6 +96,7 @@ def test_the_inner_state_persists_from_step_to_step(make_network, same_bits, kin
         same_bits(inside(network, state), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outer", [SequentialOrchestrator, SynchronousOrchestrator])
 @pytest.mark.parametrize("inner", [SynchronousOrchestrator, StackedOrchestrator])
 def test_any_orchestrator_goes_into_any_other(make_network, same_bits, outer, inner):
@@ -174,6 +176,7 @@ def remembering(dense, binary):
     return around(NestedNetwork(inner, (1, 1, 1)))
 
 
+@pytest.mark.slow
 def test_a_readout_with_a_state_is_taught_and_keeps_it(remembering):
     network, blank = remembering
     # The label says -1 and the input +1: the label is heard twice as strongly.
@@ -269,6 +272,7 @@ def settling(flat):
     return network, blank.init(flat.x, flat.y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", ["clamped", "free"])
 def test_settle_is_the_plain_loop(settling, same_bits, phase):
     network, state = settling
@@ -292,6 +296,7 @@ def everything(network, state):
     return network.predict(state)[0], network.backward(state)
 
 
+@pytest.mark.slow
 def test_it_goes_under_jit_and_vmap(settling, same_bits):
     network, state = settling
     compiled = eqx.filter_jit(everything)
@@ -340,6 +345,7 @@ def test_the_inner_input_speaks_once_in_an_outer_step(settling):
     assert products_inside_loops(jaxpr) == 4
 
 
+@pytest.mark.slow
 def test_a_node_trains_by_the_two_phase_method(flat, dense):
     readout = dense(np.zeros((3, 3)), 1.0)
     network, blank = around(NestedNetwork(flat.orchestrator, SIZES, steps=2), readout)

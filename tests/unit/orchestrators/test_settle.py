@@ -269,6 +269,7 @@ def test_an_unknown_group_of_senders_is_named_with_the_nearest(one_hidden, says)
         settle(one_hidden.orchestrator, one_hidden.clamped, max_steps=3, senders="al")
 
 
+@pytest.mark.slow
 def test_it_works_inside_jit_and_under_vmap(network, same_bits):
     def run(state):
         return settle(network.orchestrator, state, max_steps=STEPS, phase="clamped")

@@ -126,6 +126,7 @@ def graded(dense):
     return lmap, SequentialState((4, 6, 5, 2)).init(draw.normal(size=(BATCH, 4)))
 
 
+@pytest.mark.slow
 def test_fields_are_close_and_each_layer_sums_up_and_activates_by_itself(graded):
     lmap, state = graded
     found, expected = (
@@ -137,6 +138,7 @@ def test_fields_are_close_and_each_layer_sums_up_and_activates_by_itself(graded)
         assert np.abs(found[i]).max() < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", ["clamped", "free"])
 def test_signs_are_equal_for_weights_that_round(make_network, same_bits, phase):
     for seed in range(3):
@@ -189,6 +191,7 @@ def test_without_known_messages_clamped_senders_speak_for_themselves(uneven, sam
     same_bits(stepped(StackedOrchestrator(lmap), start), settled)
 
 
+@pytest.mark.slow
 def test_what_comes_from_clamped_buffers_need_not_be_dense(noisy, same_bits):
     # Noise on the way from the input: its keys are those of the synchronous orchestrator.
     found, expected = (
@@ -261,6 +264,7 @@ def test_an_edge_between_rows_that_is_not_dense_is_named(two_hidden, noisy, says
         StackedOrchestrator(with_edge(two_hidden, (1, 2), noise))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operands", ["bfloat16", "bfloat16x3", "fastest"])
 def test_narrow_operands_are_those_of_the_modules(dense, binary, same_bits, operands):
     draw = np.random.default_rng(11)

@@ -82,6 +82,7 @@ def key(figure):
     return [text.get_text() for text in legend.get_texts()]
 
 
+@pytest.mark.slow
 def test_a_row_per_node_and_a_box_per_step(figure, graph):
     timeline, slots = figure.axes
     # Messages go down, and the loop is opened behind the supervisor.

@@ -75,6 +75,7 @@ def test_one_epoch_and_bad_values_are_drawn(history):
     assert plot_curve(history, baselines={"chance": 0.1}).axes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
 def test_it_is_saved_whole(tmp_path, suffix):
     path = tmp_path / "deep" / f"curve.{suffix}"

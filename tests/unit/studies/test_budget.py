@@ -11,8 +11,8 @@ from bionet.studies.design.budget import (
     ShortEpochs,
     batch_examples,
     beside,
+    cut_budget,
     evaluations_per_step,
-    paced,
 )
 from bionet.training import ArrayBatches, Examples, GeneratedBatches
 
@@ -42,12 +42,12 @@ def batches():
     ],
 )
 def test_a_budget_becomes_even_epochs(batches, budget, evaluations, pace):
-    assert paced(budget, batches, 4, evaluations) == pace
+    assert cut_budget(budget, batches, 4, evaluations) == pace
 
 
 @pytest.mark.parametrize("amount", [1, 7, 99, 100, 1001])
 def test_a_budget_is_used_up_and_overdrawn_by_less_than_a_step_per_epoch(batches, amount):
-    pace = paced(Budget(amount, "evaluations"), batches, 4, 3)
+    pace = cut_budget(Budget(amount, "evaluations"), batches, 4, 3)
     steps = pace.epochs * pace.steps
     assert amount <= 3 * steps < amount + 3 * pace.epochs + 3
 

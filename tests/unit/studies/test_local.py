@@ -54,6 +54,7 @@ def test_a_worker_that_dies_is_replaced_and_its_trial_runs_once(study, write, ru
     assert sorted(named) == [(arm, seed) for arm in arms for seed in (0, 1)]
 
 
+@pytest.mark.slow
 def test_a_trial_that_kills_its_workers_is_a_failure_with_their_last_words(study, write, run):
     arms = {name: Arm("prototypes-local") for name in ("dies", "fails", "good")}
     path = write(study(arms=arms, seeds=(1,)))

@@ -10,7 +10,7 @@ import pytest
 from bionet.studies import Arm, Budget, LogUniform, Tuning
 from bionet.studies.design.configuration import final_trials
 from bionet.studies.run import measure
-from bionet.studies.run.measure import POINTS, _thin, measured
+from bionet.studies.run.measure import POINTS, _thin, measure_trial
 from bionet.studies.run.meters import Memory, compile_clock
 from bionet.studies.run.tuning import tuning_trial
 from bionet.zoo.setup import Setup
@@ -28,7 +28,9 @@ def line(study):
 
     def call(arm, budget):
         small = dataclasses.replace(arm, overrides=SMALL | dict(arm.overrides))
-        return measured(final_trials(study(arms={"a": small}, budget=budget, seeds=(3,)), "a")[0])
+        return measure_trial(
+            final_trials(study(arms={"a": small}, budget=budget, seeds=(3,)), "a")[0]
+        )
 
     return call
 
@@ -83,7 +85,7 @@ def test_a_tuning_trial_never_sees_the_test_split(study, monkeypatch):
         return whole(problem, *args, **options)
 
     monkeypatch.setattr(measure, "fit", watched)
-    found = measured(trial)
+    found = measure_trial(trial)
     assert [problem.test for problem in seen] == [None]
     assert (found["number"], found["seed"], len(found["curve"])) == (0, 1000, 1)
     assert found["config"]["config"]["learning_rate"] == 0.01

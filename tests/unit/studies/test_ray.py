@@ -33,7 +33,7 @@ if __name__ == "__main__":
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False,
              logging_level="error")
     found = {}
-    measured = "bionet.studies.run.measure:measured"
+    measured = "bionet.studies.run.measure:measure_trial"
     works = {"real": measured, "fake": "study_work:troubled", "plugin": measured}
     load_plugin("still.py")
     os.remove("still.py")  # actors get the text

@@ -7,7 +7,7 @@ import pytest
 
 from bionet.studies import Arm, LogUniform, Tuning, read_results
 from bionet.studies.run.status import read_status
-from bionet.studies.run.tuning import chosen, tuning_trial
+from bionet.studies.run.tuning import choose_best, tuning_trial
 
 SPACE = {"learning_rate": LogUniform(1e-4, 1e-1)}
 
@@ -264,8 +264,8 @@ def test_no_number_is_never_the_best_of_tuning(value):
         config = {"tuning": {"tried": {"rate": number}}}
         return {"metric": "accuracy", "metrics": {"accuracy": value}, "config": config}
 
-    assert chosen([line(0, value), line(1, 0.5), line(2, value)]) == {"rate": 1}
-    assert chosen([line(0, value)]) is None
+    assert choose_best([line(0, value), line(1, 0.5), line(2, value)]) == {"rate": 1}
+    assert choose_best([line(0, value)]) is None
 
 
 def test_tuning_without_optuna_names_the_command(study, write, run, monkeypatch):

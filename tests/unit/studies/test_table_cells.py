@@ -53,7 +53,7 @@ def test_costs(values, told):
     ],
 )
 def test_thresholds(found, told):
-    assert cells.reached(found) == told
+    assert cells.format_reach(found) == told
 
 
 def test_a_table_keeps_its_columns():

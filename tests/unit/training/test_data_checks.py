@@ -33,6 +33,7 @@ def spoil(batches, part, row, value):
     return eqx.tree_at(where, batches, where(batches).at[row, 0].set(value))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_nan_in_data_that_are_only_looked_at(task, two_phase, says, split):
     """`evaluate` has no check inside: it would give a number."""
@@ -146,6 +147,7 @@ def test_data_are_looked_at_where_nothing_is_trained(task, two_phase, says):
         fit(replace(problem, test=bad), two_phase, epochs=0, key=KEY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_a_control_does_not_hide_nan(task, one_hidden, says, split):
     problem = task()

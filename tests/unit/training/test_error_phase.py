@@ -234,6 +234,7 @@ def test_two_hidden_layers_learn_too(two_hidden):
         assert not np.array_equal(trained.model.lmap[edge].W, two_hidden.orchestrator.lmap[edge].W)
 
 
+@pytest.mark.slow
 def test_a_network_with_randomness_uses_the_key(noisy, batch):
     method = ErrorPhase(noisy.state, optimizer=SGD, warmup=1, clamped=1)
     start = method.init(noisy.orchestrator, KEY)

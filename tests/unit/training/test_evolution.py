@@ -92,6 +92,7 @@ def test_a_parameter_of_the_strategy_may_be_swept():
     assert eqx.filter_jit(method.init)(MODEL, KEY).memory.lr_std == 0.125
 
 
+@pytest.mark.slow
 def test_held_entries_are_neither_perturbed_nor_moved():
     """PersistentES moves its mean by what it drew itself, not by what was evaluated."""
     layer = RecurrentDiscrete(4, 0.5, 0.0, KEY)

@@ -62,6 +62,7 @@ def test_with_the_product_of_the_weights_a_linear_direct_network_is_backprop(bat
     np.testing.assert_allclose(told["weight_angle"], 0.0, atol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [FeedbackAlignment, DirectFeedbackAlignment])
 def test_the_loss_falls_and_the_last_layer_has_its_gradient(kind, batch):
     method = kind(OBJECTIVE, optax.adam(1e-2))
@@ -77,6 +78,7 @@ def test_the_loss_falls_and_the_last_layer_has_its_gradient(kind, batch):
     assert (found["update_angle"][:-1] > 5).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [FeedbackAlignment, DirectFeedbackAlignment])
 def test_feedback_never_moves(kind, batch):
     method = kind(OBJECTIVE, optax.adamw(1e-1))

@@ -46,6 +46,7 @@ def refused(directory, problem, method, sentence, *, key=KEY, epochs=3):
 
 
 class TestRefusals:
+    @pytest.mark.slow
     def test_another_learning_rate(self, first, problem):
         sentence = (
             f"The checkpoint in {first} belongs to another run: "
@@ -55,6 +56,7 @@ class TestRefusals:
         )
         refused(first, problem, descent(problem, optax.sgd(0.05)), sentence)
 
+    @pytest.mark.slow
     def test_another_schedule_of_rates(self, first, problem, tmp_path):
         made = [descent(problem, optax.sgd(optax.cosine_decay_schedule(0.1, n))) for n in (10, 20)]
         fit(problem, made[0], epochs=1, key=KEY, checkpoint=tmp_path)
@@ -71,6 +73,7 @@ class TestRefusals:
         other = replace(problem, loss=lambda outputs, y: jnp.mean(jnp.abs(outputs - y)))
         refused(first, other, descent(other, optax.sgd(0.1)), "`objective.loss` of the method was ")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("split", ["train", "validation", "test"])
     def test_other_data(self, first, problem, split):
         examples = problem.train.examples if split == "train" else getattr(problem, split)
@@ -108,6 +111,7 @@ class TestRefusals:
         )
         refused(first, problem, descent(problem, optax.sgd(0.1)), sentence, epochs=1)
 
+    @pytest.mark.slow
     def test_other_generated_batches(self, problem, tmp_path):
         def batches(low):
             def make(key):

@@ -32,7 +32,7 @@ from bionet.training import (
     fit,
     readout_cross_entropy,
 )
-from bionet.training.first_order.twin import smooth_twin, unrolled
+from bionet.training.first_order.twin import smooth_twin, unroll
 
 KEY = jax.random.key(0)
 MLP = eqx.nn.MLP(5, 3, width_size=4, depth=1, activation=jnp.tanh, key=KEY)
@@ -228,9 +228,9 @@ def test_what_gradients_train_answers_as_what_is_evaluated(one_hidden):
     """All steps of the twin, in place of those until nothing changes; and surrogates forward."""
     free = FreeReadout(one_hidden.state, 7)
     twin = smooth_twin(one_hidden.orchestrator)
-    found, wanted = (eqx.filter_jit(p)(twin, one_hidden.x, KEY) for p in (unrolled(free), free))
+    found, wanted = (eqx.filter_jit(p)(twin, one_hidden.x, KEY) for p in (unroll(free), free))
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
     method = SurrogateGradient(Objective(free, ReadoutHinge(1.0)))
     model = method.init(one_hidden.orchestrator, KEY).model
-    found = eqx.filter_jit(unrolled(free))(model, one_hidden.x, KEY)
+    found = eqx.filter_jit(unroll(free))(model, one_hidden.x, KEY)
     assert np.array_equal(found, eqx.filter_jit(free)(one_hidden.orchestrator, one_hidden.x, KEY))

@@ -76,6 +76,7 @@ class TestEstimate:
         low, full = (1 - against_the_gradient[noise]["cosine"] for noise in ("rank 1", "full"))
         assert low < 3 * full
 
+    @pytest.mark.slow
     def test_a_linear_loss_has_its_gradient_on_average(self):
         """Each entry is within five standard errors, whatever sigma is."""
         G = np.random.default_rng(0).normal(size=(6, 5))

@@ -30,7 +30,7 @@ from bionet.training import (
     SurrogateGradient,
     TwoPhase,
 )
-from bionet.training.first_order.optimizers import asked_for
+from bionet.training.first_order.optimizers import list_needs
 
 KEY = jax.random.key(0)
 MLP = eqx.nn.MLP(5, 3, width_size=4, depth=1, activation=jnp.tanh, key=KEY)
@@ -82,7 +82,7 @@ def values(memory):
     ],
 )
 def test_what_an_update_asks_for(optimizer, names):
-    assert asked_for("here", optimizer, {"w": jnp.ones(3), "held": None}) == names
+    assert list_needs("here", optimizer, {"w": jnp.ones(3), "held": None}) == names
 
 
 @pytest.mark.slow
@@ -121,6 +121,7 @@ def test_the_step_of_polyak_is_the_one_by_hand(one_hidden):
     np.testing.assert_allclose(after.model.layers[1].weight, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_hybrid_step_takes_one():
     loss = lambda model, x, y: ((jax.vmap(model)(x) - y) ** 2).mean()  # noqa: E731
     take = make_hybrid_train_step(surrogate_direction(loss), loss, seen(), num_samples=2)

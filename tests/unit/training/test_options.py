@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from bionet import zoo
-from bionet.training.options import Descent, Settling, as_pairs, later, written
+from bionet.training.options import Descent, Settling, as_pairs, later, write_options
 
 GRADIENT = {"W": jnp.array([3.0, -4.0])}
 WEIGHTS = {"W": jnp.array([1.0, 2.0])}
@@ -73,9 +73,9 @@ def test_a_later_field_is_left_out_of_a_name_while_it_has_its_default():
         first: int = 1
         second: int = later(2)
 
-    assert written(Options()) == {"first": 1}
-    assert written(Options(second=3)) == {"first": 1, "second": 3}
-    assert written(Options(first=5)) == {"first": 5}
+    assert write_options(Options()) == {"first": 1}
+    assert write_options(Options(second=3)) == {"first": 1, "second": 3}
+    assert write_options(Options(first=5)) == {"first": 5}
 
 
 def test_pairs_do_not_depend_on_the_order_of_a_mapping():

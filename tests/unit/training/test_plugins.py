@@ -78,6 +78,7 @@ def metrics(directory):
 
 
 class TestLoading:
+    @pytest.mark.slow
     def test_it_registers_words_with_the_text_they_came_from(self, plugin):
         loaded = load_plugin(plugin)
         assert loaded.words == ("drift",)

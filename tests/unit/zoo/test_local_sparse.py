@@ -64,6 +64,7 @@ def test_the_published_numbers(published):
     assert decays == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_each_unit_sees_one_window(recipe):
     rows, columns = np.divmod(np.asarray(recipe.build(KEY).lmap[1, 0].indices), 8)
     window = recipe.config.window

@@ -259,6 +259,7 @@ def run(shared):
 
 
 class TestFit:
+    @pytest.mark.slow
     def test_it_says_what_was_run(self, run):
         assert isinstance(run, Result)
         assert (run.recipe, run.seed, run.stopped) == ("toys-local", 1, "epochs")
@@ -390,6 +391,7 @@ class TestFit:
         with pytest.raises(CheckpointError, match="has 2 epochs behind it, and epochs=1 asks"):
             toy.fit(epochs=1, checkpoint=tmp_path, resume=True, progress=False)
 
+    @pytest.mark.slow
     def test_a_longer_run_keeps_its_schedule_and_says_so(self, scheduled, tmp_path):
         """A schedule of its new length would start again high up: neither the one nor the other."""
         scheduled.fit(epochs=1, checkpoint=tmp_path, progress=False)
@@ -405,6 +407,7 @@ class TestFit:
         assert longer.details["notes"] == [note]
         assert note in longer._caption().splitlines()
 
+    @pytest.mark.slow
     def test_a_run_cut_short_of_its_schedule_says_so(self, scheduled, tmp_path):
         def cut(event):
             return event.epoch == 1

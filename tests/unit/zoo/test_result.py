@@ -170,6 +170,7 @@ class TestTable:
 
 
 class TestPlot:
+    @pytest.mark.slow
     def test_it_is_saved_as_a_picture(self, tmp_path):
         figure = RESULT.plot(tmp_path / "curve.png")
         assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG\r\n")

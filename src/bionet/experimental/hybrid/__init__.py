@@ -6,8 +6,12 @@ measured by itself; what they find orthogonal to it is what the direction is bli
 """
 
 from bionet.experimental.hybrid.directions import local_direction, surrogate_direction
-from bionet.experimental.hybrid.gradients import hybrid_diagnostics, hybrid_gradient
-from bionet.experimental.hybrid.loss_gradients import es_gradient, sges_gradient
+from bionet.experimental.hybrid.gradients import (
+    es_gradient,
+    hybrid_diagnostics,
+    hybrid_gradient,
+    sges_gradient,
+)
 from bionet.experimental.hybrid.methods.local_es import LocalES
 from bionet.experimental.hybrid.methods.past_guided_es import PastGuidedES
 from bionet.experimental.hybrid.methods.self_guided_es import SelfGuidedES

@@ -118,7 +118,7 @@ def surrogate_direction(loss: Loss) -> SurrogateDirection:
     return SurrogateDirection(loss)
 
 
-def called(
+def call_with_key(
     function: Callable[..., Any], model: PyTree, batch: tuple[Any, ...], key: PRNGKeyArray
 ) -> Any:
     """`function(model, *batch, key=key)`, without the key where it takes none."""
@@ -134,7 +134,7 @@ def one_number(
         TypeError: no real number came.
         ValueError: more numbers than one came.
     """
-    value = called(loss, model, batch, key)
+    value = call_with_key(loss, model, batch, key)
     if not eqx.is_array_like(value) or jnp.iscomplexobj(value):
         raise TypeError(
             f"{owner}: the loss needs to return one real number, got {type(value).__name__}."

@@ -12,11 +12,11 @@ from jaxtyping import Array, ArrayLike, PRNGKeyArray, PyTree
 
 from bionet.experimental.hybrid.directions import Direction, Loss
 from bionet.experimental.hybrid.estimate.correction import Correction
-from bionet.experimental.hybrid.estimate.estimators import corrected, hybrid, scalars
+from bionet.experimental.hybrid.estimate.estimators import correct, hybrid, scalars
 from bionet.experimental.hybrid.estimate.pairs import Pairs
 from bionet.experimental.hybrid.estimate.vectors import as_gradient, as_learning
 from bionet.modules.trained import apply_trained, partition_trained
-from bionet.training.first_order.optimizers import start_optimizer, updated
+from bionet.training.first_order.optimizers import start_optimizer, update_with_loss
 
 OWNER = "make_hybrid_train_step"
 
@@ -40,7 +40,7 @@ class HybridStep(eqx.Module):
         self, model: PyTree, opt_state: PyTree, key: PRNGKeyArray, *batch: Any
     ) -> tuple[PyTree, PyTree, dict[str, Array]]:
         """One step: the model, the optimiser's state, and scalars that say how it went."""
-        g, told = corrected(
+        g, told = correct(
             hybrid, self.pairs, self.correction, model, self.bulk, self.loss_true, key, batch
         )
         learning, _ = partition_trained(model)
@@ -49,7 +49,9 @@ class HybridStep(eqx.Module):
             learning, gradient = eqx.filter(model, eqx.is_inexact_array), as_gradient(model, g)
             self._check(learning, opt_state)
         loss = told["training_loss"]
-        updates, opt_state = updated(OWNER, self.optimizer, gradient, opt_state, learning, loss)
+        updates, opt_state = update_with_loss(
+            OWNER, self.optimizer, gradient, opt_state, learning, loss
+        )
         return apply_trained(model, updates), opt_state, scalars(told)
 
     def _fits(self, parameters: PyTree, opt_state: PyTree) -> bool:

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from bionet.graph.delays import AbstractDelay
-from bionet.layer_maps.senders import SENDERS, Senders, is_selected, known_group
+from bionet.layer_maps.senders import SENDERS, Senders, check_senders, is_selected
 from bionet.layer_maps.sparse import Edge, LayerMap
 from bionet.states.sequential import SequentialState
 
@@ -65,7 +65,7 @@ def window_of_each(lmap: LayerMap, windows: Mapping[Edge, int] | int) -> dict[Ed
 def skipping(lmap: LayerMap, skip: Senders | Iterable[Edge]) -> frozenset[Edge]:
     """The edges on which a message that comes at a tick waits for the next one."""
     if isinstance(skip, str):
-        group = known_group(skip)
+        group = check_senders(skip)
         return frozenset((i, j) for i, j in lmap if is_selected(group, i, j, lmap.last))
     try:
         edges = list(skip)

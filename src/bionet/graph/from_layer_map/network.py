@@ -35,7 +35,7 @@ from bionet.graph.from_layer_map.row import Learning, Row, RowState, Source, not
 from bionet.graph.graph import Graph
 from bionet.graph.node import BaseNode, blank_window
 from bionet.graph.state import GraphState
-from bionet.layer_maps.senders import Senders, is_selected, known_group
+from bionet.layer_maps.senders import Senders, check_senders, is_selected
 from bionet.layer_maps.sparse import Edge, LayerMap
 from bionet.modules.interfaces import AbstractModule, added
 from bionet.orchestrators.wiring import runnable
@@ -113,7 +113,7 @@ def from_layer_map(
         raise ValueError(f"{WHERE}: {unknown('kind of learning', str(learning), kinds)}")
     if learning == "apply":
         refuse_shared(lmap)
-    known_group(free)
+    check_senders(free)
     state = sizes_of(lmap) if state is None else state
     names = {i: f"layer{i}" for i in range(lmap.last + 1)}
     ticking, taking = rate_of_each(lmap, rates), delay_of_each(lmap, delays)

@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, PyTree
 from bionet.graph.node import BaseNode
 from bionet.graph.run.columns import Rows, Slot
 from bionet.graph.run.idle import Made, Step
-from bionet.graph.run.records import written
+from bionet.graph.run.records import write_record
 from bionet.graph.state import GraphState, InputState, StepState
 
 
@@ -54,12 +54,12 @@ def step_of(graph_state: GraphState, node: BaseNode) -> Step:
     begun = graph_state.buffer[node.name]
 
     def take(given: StepState) -> Made:
-        return checked(node.name, given, _pair(node.name, node.step(given)), begun)
+        return check_step(node.name, given, _pair(node.name, node.step(given)), begun)
 
     return Step(node, take, jax.tree.map(lambda leaf: leaf[-1], begun))
 
 
-def checked(
+def check_step(
     name: str, before: StepState, made: tuple[StepState, PyTree], begun: PyTree[Array]
 ) -> Made:
     """Returns the result of a step, or raises an error that says how it differs from the first one.
@@ -93,7 +93,7 @@ def _pair(name: str, made: Any) -> tuple[StepState, PyTree]:
     return made
 
 
-def kept(
+def keep_step(
     graph_state: GraphState,
     name: str,
     before: StepState,
@@ -118,15 +118,15 @@ def kept(
         ("params", before.params, made.params),
     ):
         if new is not old:
-            changed[field] = getattr(graph_state, field) | {name: chosen(run, new, old)}
+            changed[field] = getattr(graph_state, field) | {name: select(run, new, old)}
     if "record" in graph_state.aux:
         record = graph_state.aux["record"]
-        record = record | {name: written(record[name], before, made.output, both(run, awake))}
+        record = record | {name: write_record(record[name], before, made.output, both(run, awake))}
         changed["aux"] = graph_state.aux | {"record": record}
     return graph_state.replace(**changed) if changed else graph_state
 
 
-def chosen(run: Bool[Array, ""] | None, new: PyTree, old: PyTree) -> PyTree:
+def select(run: Bool[Array, ""] | None, new: PyTree, old: PyTree) -> PyTree:
     """The new tree if it ran, else the old one."""
     if run is None:
         return new

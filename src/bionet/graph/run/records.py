@@ -78,7 +78,7 @@ def _room(example: PyTree, count: int) -> PyTree[Array]:
     return jax.tree.map(room, example)
 
 
-def written(
+def write_record(
     record: NodeRecord,
     before: StepState,
     output: PyTree[Array],

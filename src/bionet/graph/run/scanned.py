@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int
 
 from bionet.graph.run.columns import Columns, Rows, Slot
-from bionet.graph.run.execute import both, kept, step_of, step_state
+from bionet.graph.run.execute import both, keep_step, step_of, step_state
 from bionet.graph.run.scheduled import Scheduled
 from bionet.graph.schedule.message_positions import BLANK
 from bionet.graph.state import GraphState, StepState
@@ -77,7 +77,7 @@ class Scanned:
             run = None if slot.run is None else rows.choices[slot.run][0] != 0
             run = both(run, awake)
             made = step_of(state, self._scheduled.nodes[slot.kind])(before, run)
-            state = kept(state, slot.kind, before, made, run)
+            state = keep_step(state, slot.kind, before, made, run)
             (place,) = rows.choices[self._places[slot.kind]]
             log = jax.tree.map(
                 lambda leaf, value, place=place: jax.lax.dynamic_update_index_in_dim(

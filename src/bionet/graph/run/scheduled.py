@@ -13,10 +13,10 @@ from bionet.graph.node import BaseNode, Connection, begins_by_itself
 from bionet.graph.schedule.message_positions import (
     BLANK,
     Origins,
+    count_taken,
     origins,
     read_after,
-    resolved,
-    taken,
+    resolve_blank,
 )
 from bionet.graph.schedule.timings import SlotTimings, Timings
 
@@ -42,7 +42,7 @@ class Scheduled:
         self.nodes, self.inputs, self.tables, self.sizes = nodes, inputs, timings.nodes, sizes
         self.shown = {name: fill_in(table) for name, table in timings.nodes.items()}
         self.supervisor = timings.slots[-1]
-        self._before = taken(timings.nodes)
+        self._before = count_taken(timings.nodes)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -65,7 +65,7 @@ class Scheduled:
         found = origins(np.asarray(seq), before)
         if begins_by_itself(self.nodes[receiver]):
             return found
-        return resolved(found, before, self.sizes[sender])
+        return resolve_blank(found, before, self.sizes[sender])
 
 
 def fill_in(table: SlotTimings) -> SlotTimings:

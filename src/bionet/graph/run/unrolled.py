@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int, PyTree
 
 from bionet.graph.run.columns import Choice, Columns, Pick, Rows, Slot
-from bionet.graph.run.execute import both, checked, chosen, kept, step_of, step_state
+from bionet.graph.run.execute import both, check_step, keep_step, select, step_of, step_state
 from bionet.graph.run.scheduled import Scheduled
 from bionet.graph.schedule.message_positions import BLANK, slot_of
 from bionet.graph.state import GraphState, StepState
@@ -66,14 +66,14 @@ class Unrolled:
             if replaced is None:
                 found = steps[kind](before, both(run, awake))
             else:
-                found = checked(kind, before, replaced, start.buffer[kind])
-            graph_state = kept(graph_state, kind, before, found, run, awake)
+                found = check_step(kind, before, replaced, start.buffer[kind])
+            graph_state = keep_step(graph_state, kind, before, found, run, awake)
             made[kind][place] = found.output
         moved = {kind: self._moved(start, kind, rows, made[kind]) for kind in self._moves}
         return graph_state.replace(
-            params=chosen(awake, graph_state.params, start.params),
-            state=chosen(awake, graph_state.state, start.state),
-            buffer=chosen(awake, start.buffer | moved, start.buffer),
+            params=select(awake, graph_state.params, start.params),
+            state=select(awake, graph_state.state, start.state),
+            buffer=select(awake, start.buffer | moved, start.buffer),
         )
 
     def first(self, graph_state: GraphState, step: Int[Array, ""]) -> StepState:

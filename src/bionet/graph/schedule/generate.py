@@ -22,7 +22,7 @@ from bionet.graph.arguments import whole_number
 from bionet.graph.base import Edge, Key, Vertex, ticks
 from bionet.graph.node import BaseNode, Connection, Nodes, as_generator, by_name
 from bionet.graph.schedule.computation_graph import ComputationGraph
-from bionet.graph.schedule.loops import find_loop, said_loop
+from bionet.graph.schedule.loops import describe_loop, find_loop
 
 
 def generate_graphs(
@@ -144,7 +144,7 @@ def _complete(
                 messages[key] = _messages(connection, sender, receiver, drawn)
     graphs = ComputationGraph(steps, messages)
     if loop := find_loop(graphs):
-        raise ValueError(said_loop(where, loop, graphs))
+        raise ValueError(describe_loop(where, loop, graphs))
     return graphs
 
 

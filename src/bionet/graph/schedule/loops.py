@@ -45,7 +45,7 @@ def find_loop(graphs: ComputationGraph) -> Loop | None:
     return None
 
 
-def said_loop(where: str, loop: Loop, graphs: ComputationGraph) -> str:
+def describe_loop(where: str, loop: Loop, graphs: ComputationGraph) -> str:
     """The sentence for a loop."""
     episode, steps = loop
     path = " -> ".join(f"{name}[{seq}]" for name, seq in (*steps, steps[0]))

@@ -24,7 +24,7 @@ BLANK = np.iinfo(np.int32).min
 Origins = Int[np.ndarray, "episodes steps slots window"]
 
 
-def taken(nodes: Mapping[str, SlotTimings]) -> dict[str, Int[np.ndarray, "episodes steps"]]:
+def count_taken(nodes: Mapping[str, SlotTimings]) -> dict[str, Int[np.ndarray, "episodes steps"]]:
     """Counts the steps that each node has taken before each pass."""
     return {
         name: np.cumsum(node.run.sum(-1), axis=1) - node.run.sum(-1) for name, node in nodes.items()
@@ -59,7 +59,7 @@ def rows_needed(found: Origins, run: np.ndarray) -> int:
     return int(-asked[asked != BLANK].min(initial=0))
 
 
-def resolved(found: Origins, before: Int[np.ndarray, "episodes steps"], rows: int) -> Origins:
+def resolve_blank(found: Origins, before: Int[np.ndarray, "episodes steps"], rows: int) -> Origins:
     """The same, where blank messages are read from a row that is still blank, if there is one.
 
     A buffer begins with the sender's default output in all rows, so that its oldest row holds

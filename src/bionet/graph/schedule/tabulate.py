@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from bionet.graph.base import TICKS_PER_SECOND
-from bionet.graph.schedule.message_positions import origins, read_after, rows_needed, taken
+from bionet.graph.schedule.message_positions import count_taken, origins, read_after, rows_needed
 from bionet.graph.schedule.supergraph import Schedule
 from bionet.graph.schedule.timings import SlotTimings, Timings
 from bionet.graph.schedule.windows import WindowedGraph
@@ -99,7 +99,7 @@ def _buffer_sizes(
     graphs: WindowedGraph, nodes: dict[str, SlotTimings], supervisor: str
 ) -> dict[str, int]:
     """Returns how far back from the beginning of a pass its windows reach, one at least."""
-    sizes, before = dict.fromkeys(nodes, 1), taken(nodes)
+    sizes, before = dict.fromkeys(nodes, 1), count_taken(nodes)
     for (receiver, name), sender in graphs.senders.items():
         if receiver in nodes and sender in nodes:
             count = read_after(receiver, sender, supervisor, before, nodes)

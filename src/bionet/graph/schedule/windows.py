@@ -41,7 +41,7 @@ class WindowedGraph(eqx.Module):
         return dict(self.pairs)
 
 
-def windowed(graphs: ComputationGraph, sizes: Mapping[Key, int]) -> WindowedGraph:
+def apply_windows(graphs: ComputationGraph, sizes: Mapping[Key, int]) -> WindowedGraph:
     """The same graphs after windows.
 
     Args:

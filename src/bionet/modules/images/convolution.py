@@ -25,7 +25,7 @@ from jaxtyping import Array, ArrayLike, DTypeLike, Float, PRNGKeyArray
 from bionet._core.checks import Faults
 from bionet._core.names import unknown
 from bionet.modules.interfaces import AbstractAdapter
-from bionet.modules.parameters import gaussian, known_reduction, no_signs, per_unit, width
+from bionet.modules.parameters import check_reduction, gaussian, no_signs, per_unit, width
 from bionet.modules.shapes import Pair, check_buffer, image_shape, pair
 from bionet.rules.perceptron import Reduction
 from bionet.rules.weight_sharing import shared_perceptron
@@ -109,7 +109,7 @@ class Convolution2D(AbstractAdapter):
         size = pair(owner, "kernel_size", kernel_size)
         self.stride = pair(owner, "stride", stride)
         self.padding = _check_padding(owner, padding)
-        self.reduction = known_reduction(owner, reduction)
+        self.reduction = check_reduction(owner, reduction)
         self.strength = per_unit(owner, "strength", strength, k, dtype, each="output channel")
         self.threshold = per_unit(owner, "threshold", threshold, k, dtype, each="output channel")
         if padding == "VALID" and (size[0] > shape[0] or size[1] > shape[1]):
@@ -118,7 +118,7 @@ class Convolution2D(AbstractAdapter):
                 'make it smaller, or use padding="SAME".'
             )
         fan_in = math.prod(size) * shape[2]
-        self.W = drawn_kernel(key, (*size, shape[2], k), fan_in, self.strength)
+        self.W = draw_kernel(key, (*size, shape[2], k), fan_in, self.strength)
         self.sender_shape = shape
         self.receiver_shape = _message_shape(convolve, shape, self)
 
@@ -232,7 +232,7 @@ class TransposedConvolution2D(AbstractAdapter):
         size = pair(owner, "kernel_size", kernel_size)
         self.stride = pair(owner, "stride", stride)
         self.padding = _check_padding(owner, padding)
-        self.reduction = known_reduction(owner, reduction)
+        self.reduction = check_reduction(owner, reduction)
         self.strength = per_unit(owner, "strength", strength, k, dtype, each="output channel")
         self.threshold = per_unit(owner, "threshold", threshold, k, dtype, each="output channel")
         if size[0] < self.stride[0] or size[1] < self.stride[1]:
@@ -240,9 +240,7 @@ class TransposedConvolution2D(AbstractAdapter):
                 f"{owner}: a kernel of {size} leaves gaps at a stride of {self.stride}, units that "
                 "hear nothing; make the kernel at least as large as the stride."
             )
-        self.W = drawn_kernel(
-            key, (*size, shape[2], k), self._fan_in(size, shape[2]), self.strength
-        )
+        self.W = draw_kernel(key, (*size, shape[2], k), self._fan_in(size, shape[2]), self.strength)
         self.sender_shape = shape
         self.receiver_shape = _message_shape(_convolve_transposed, shape, self)
 
@@ -295,7 +293,7 @@ def convolve(
     return lax.conv_general_dilated(x, W, stride, padding, dimension_numbers=_AXES)
 
 
-def drawn_kernel(
+def draw_kernel(
     key: PRNGKeyArray, shape: tuple[int, ...], fan_in: int, strength: Float[Array, "..."]
 ) -> Float[Array, "kh kw c k"]:
     """`strength * N(0, 1) / sqrt(fan_in)`, so that a local field has the norm `strength`."""

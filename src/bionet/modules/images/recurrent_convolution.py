@@ -19,9 +19,9 @@ from jaxtyping import Array, ArrayLike, Bool, DTypeLike, Float, PRNGKeyArray
 
 from bionet._core.checks import Faults
 from bionet.modules.activations import hard_sign, sum_messages
-from bionet.modules.images.convolution import convolve, drawn_kernel
+from bionet.modules.images.convolution import convolve, draw_kernel
 from bionet.modules.interfaces import AbstractLayer
-from bionet.modules.parameters import known_reduction, no_signs, per_unit
+from bionet.modules.parameters import check_reduction, no_signs, per_unit
 from bionet.modules.shapes import Pair, check_buffer, image_shape, pair
 from bionet.rules.perceptron import Reduction
 from bionet.rules.weight_sharing import shared_perceptron
@@ -86,10 +86,10 @@ class RecurrentDiscrete2D(AbstractLayer):
                 f"{owner}: kernel_size needs odd numbers, so that the kernel has a centre, "
                 f"got {kernel_size}."
             )
-        self.reduction = known_reduction(owner, reduction)
+        self.reduction = check_reduction(owner, reduction)
         self.threshold = per_unit(owner, "threshold", threshold, c, dtype, each="channel")
         self_coupling = per_unit(owner, "j_d", j_d, c, dtype, each="channel")
-        drawn = drawn_kernel(key, (*size, c, c), math.prod(size) * c, jnp.ones((), dtype))
+        drawn = draw_kernel(key, (*size, c, c), math.prod(size) * c, jnp.ones((), dtype))
         self.J = jnp.where(_between_units(drawn), drawn, self_coupling)
 
     @property

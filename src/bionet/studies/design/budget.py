@@ -64,7 +64,7 @@ class Pace:
     passes: int
 
 
-def paced(budget: Budget, batches: AbstractBatches, examples: int, evaluations: float) -> Pace:
+def cut_budget(budget: Budget, batches: AbstractBatches, examples: int, evaluations: float) -> Pace:
     """Epochs and steps of a budget; see `Budget` for how they are cut.
 
     Args:

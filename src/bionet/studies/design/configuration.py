@@ -49,7 +49,7 @@ def config_of(study: Study, arm: str, change: Mapping[str, Any], budget: Budget)
     Raises:
         ValueError: see `recipe_of`.
     """
-    change = {**change, **planned(study, arm, budget)}
+    change = {**change, **count_planned(study, arm, budget)}
     declared = study.arms[arm]
     recipe = recipe_of(study, arm, change)
     setup = replace(
@@ -70,7 +70,7 @@ def control_revision(recipe: Recipe[Any], arm: Arm) -> dict[str, int]:
     return {"control_revision": revision} if arm.control and revision > 1 else {}
 
 
-def planned(study: Study, arm: str, budget: Budget) -> dict[str, int]:
+def count_planned(study: Study, arm: str, budget: Budget) -> dict[str, int]:
     """The passes that a schedule of learning rates is planned for, where a clock ends the trial.
 
     The arm says them for the study's budget; a shorter trial plans as many fewer. Under any other
@@ -82,7 +82,7 @@ def planned(study: Study, arm: str, budget: Budget) -> dict[str, int]:
     return {"epochs": max(round(passes * budget.amount / study.budget.amount), 1)}
 
 
-def changed(arm: Arm, change: Mapping[str, Any]) -> Arm:
+def change_arm(arm: Arm, change: Mapping[str, Any]) -> Arm:
     """The arm with other values of options, where its method has them, and else of fields."""
     options, overrides = dict(arm.options), dict(arm.overrides)
     for name, value in change.items():
@@ -123,7 +123,7 @@ def recipe_of(study: Study, arm: str, change: Mapping[str, Any] | None = None) -
 
 def setup_of(study: Study, arm: str, change: Mapping[str, Any]) -> Setup:
     """The setup of an arm, with these values of options and numbers in place of its own."""
-    declared = changed(study.arms[arm], change)
+    declared = change_arm(study.arms[arm], change)
     return Setup(
         declared.recipe, study.dataset, declared.overrides, declared.method, declared.options
     )

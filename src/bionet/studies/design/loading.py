@@ -68,10 +68,10 @@ def load_study(path: str | Path) -> StudyFile:
         raise ValueError(
             f"The study file '{file}' cannot be read: line {line} is no UTF-8."
         ) from None
-    return StudyFile(declared(text, str(file)), file, text)
+    return StudyFile(run_source(text, str(file)), file, text)
 
 
-def declared(text: str, name: str) -> Study:
+def run_source(text: str, name: str) -> Study:
     """Runs the source of a study file and returns its `STUDY`.
 
     Raises:

@@ -16,7 +16,14 @@ from bionet.studies.design.loading import FILE, StudyFile
 from bionet.studies.report import table_cells as cells
 from bionet.studies.report.arm_results import COSTS, ArmResults
 from bionet.studies.report.figures import draw_heat_map
-from bionet.studies.report.report import FIGURES, command, found_at, inside, left_out, tasks_of
+from bionet.studies.report.report import (
+    FIGURES,
+    command,
+    inside,
+    list_left_out,
+    read_study,
+    tasks_of,
+)
 from bionet.studies.report.sections import Task
 from bionet.studies.report.statistics import LEAST, mean, paired
 from bionet.studies.run.status import Status
@@ -44,7 +51,7 @@ def compare(paths: Sequence[str | Path], out: str | Path | None = None) -> str:
         >>> from bionet.studies.report.compare import compare
         >>> print(compare(["research/studies/a", "research/studies/b"]))  # doctest: +SKIP
     """
-    found = [found_at(path) for path in paths]
+    found = [read_study(path) for path in paths]
     labels = _labels([file for file, _ in found])
     labelled, notes = [], []
     for label, (_, status) in zip(labels, found, strict=True):
@@ -159,7 +166,9 @@ def _labels(files: Sequence[StudyFile]) -> list[str]:
 
 def _notes(label: str, found: Status, tasks: Sequence[Task]) -> list[str]:
     """Lists what is not in the tables."""
-    told = [f"arm `{name}` is left out: {why}." for name, why in left_out(found, tasks).items()]
+    told = [
+        f"arm `{name}` is left out: {why}." for name, why in list_left_out(found, tasks).items()
+    ]
     if found.missing:
         trials = "1 trial has" if found.missing == 1 else f"{found.missing} trials have"
         told.append(f"{trials} no line yet.")

@@ -29,7 +29,7 @@ from bionet.studies.report.figures import (
 from bionet.studies.report.sections import Task
 from bionet.studies.report.statistics import LEAST
 from bionet.studies.report.table_cells import words
-from bionet.studies.run.runner import tuned
+from bionet.studies.run.runner import with_tuning
 from bionet.studies.run.status import Status, make_status
 from bionet.studies.run.store import Line, read_results
 
@@ -61,14 +61,14 @@ def write_report(
         >>> write_report("research/studies/mine").name  # doctest: +SKIP
         'report.md'
     """
-    file, found = found_at(path, tune)
+    file, found = read_study(path, tune)
     tasks = tasks_of(found)
     with default_style():
         text = "\n\n".join(part for part in _parts(file, found, tasks, thresholds, tune) if part)
     return write_whole(file.directory / REPORT, text + "\n")
 
 
-def found_at(path: str | Path, tune: int | None = None) -> tuple[StudyFile, Status]:
+def read_study(path: str | Path, tune: int | None = None) -> tuple[StudyFile, Status]:
     """A study, and how far it has come.
 
     Raises:
@@ -76,7 +76,7 @@ def found_at(path: str | Path, tune: int | None = None) -> tuple[StudyFile, Stat
             another one.
     """
     file = load_study(path)
-    study = tuned(file.study, tune)
+    study = with_tuning(file.study, tune)
     study.check_seeds()
     return file, make_status(study, read_results(file.results, study.name))
 
@@ -121,7 +121,7 @@ def inside(place: Path) -> str:
     return place.name
 
 
-def left_out(found: Status, tasks: Sequence[Task]) -> dict[str, str]:
+def list_left_out(found: Status, tasks: Sequence[Task]) -> dict[str, str]:
     """The arms without a row in any table, and why."""
     counted = {arm.name for task in tasks for arm in task.arms}
     return {name: _why(found, name) for name in found.arms if name not in counted}
@@ -233,7 +233,7 @@ def _not_counted(file: StudyFile, found: Status, tasks: Sequence[Task]) -> str:
     failures = _failures(file.directory / "failures.jsonl")
     told = [f"{each}: skipped" for each in found.read.corrupted]
     told += [found.stale_note().removesuffix(".")] if found.stale else []
-    out = left_out(found, tasks)
+    out = list_left_out(found, tasks)
     others = found.study.control, found.study.against
     for name, arm in found.arms.items():
         if name in out:

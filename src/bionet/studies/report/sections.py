@@ -187,7 +187,7 @@ def reaching(task: Task, given: Sequence[float] = ()) -> str:
             most = max(found, key=lambda each: each.seeds)  # a cost may be missing
             seeds = f"{most.reached} of {most.seeds}" if most.seeds else "no curve"
             told = cells.number(level, task.share)
-            rows.append([told, f"`{arm.name}`", seeds, *map(cells.reached, found)])
+            rows.append([told, f"`{arm.name}`", seeds, *map(cells.format_reach, found)])
     told = "; ".join(f"{cells.number(level, task.share)}: {why}" for level, why in levels.items())
     header = [f"threshold{', %' if task.share else ''}", "arm", "seeds that reach it", *costs]
     return (

@@ -65,7 +65,7 @@ def amounts(values: Sequence[float]) -> str:
     return told[0] if len(set(told)) == 1 else f"{told[0]} [{told[1]}, {told[2]}]"
 
 
-def reached(found: Reach) -> str:
+def format_reach(found: Reach) -> str:
     """Formats the cost of a threshold: median over seeds, and range of those that reached it."""
     if not found.seeds:
         return NOTHING

@@ -19,8 +19,8 @@ from bionet.studies.design.budget import (
     ShortEpochs,
     batch_examples,
     beside,
+    cut_budget,
     evaluations_per_step,
-    paced,
 )
 from bionet.studies.design.protocol import Budget
 from bionet.studies.design.trial import Trial
@@ -47,7 +47,7 @@ DIGITS = 6
 Line = dict[str, Any]
 
 
-def measured(trial: Trial) -> Line:
+def measure_trial(trial: Trial) -> Line:
     """Runs a trial and returns its line, all but the commit.
 
     A tuning trial is trained on a problem without a test split, and judged on validation data.
@@ -147,7 +147,7 @@ def _prepare(
     per_step = 1.0
     if budget.unit == "evaluations":
         per_step = _evaluations(trial.config, method, problem)
-    pace = paced(budget, problem.train, examples, per_step)
+    pace = cut_budget(budget, problem.train, examples, per_step)
     if budget.unit in ("examples", "evaluations"):  # a schedule of rates depends on it
         recipe = recipe.replace(epochs=pace.passes)
         problem, method = _task(recipe, trial, splits)

@@ -80,7 +80,7 @@ class RayEngine:
     def __init__(
         self, setup: WorkerSetup, jobs: int | None = None, address: str | None = None
     ) -> None:
-        self._ray, self._setup = imported(), setup
+        self._ray, self._setup = import_ray(), setup
         address = address or os.environ.get("RAY_ADDRESS")
         self._mine = not self._ray.is_initialized()
         if self._mine:
@@ -164,7 +164,7 @@ class RayEngine:
             options["address"] = address
         try:
             check_listening(address)
-            with found_by_workers():
+            with share_paths():
                 self._ray.init(**options)
         except (OSError, RuntimeError, ValueError) as error:
             where = "on this machine" if address is None else f"at {address!r}"
@@ -188,7 +188,7 @@ def check_listening(address: str | None) -> None:
 
 
 @contextlib.contextmanager
-def found_by_workers() -> Generator[None]:
+def share_paths() -> Generator[None]:
     """Processes that are started now import from where this one does."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
@@ -201,7 +201,7 @@ def found_by_workers() -> Generator[None]:
             os.environ["PYTHONPATH"] = before
 
 
-def imported() -> Any:
+def import_ray() -> Any:
     """The package ray.
 
     Raises:

@@ -25,7 +25,7 @@ from bionet.studies.run.provenance import commit
 from bionet.studies.run.status import make_status
 from bionet.studies.run.store import Lines, plain, read_results
 from bionet.studies.run.tuning import FILE as TUNING_FILE
-from bionet.studies.run.tuning import ArmTuning, imported
+from bionet.studies.run.tuning import ArmTuning, import_optuna
 from bionet.studies.run.worker import MEASURE, Answer, WorkerSetup
 from bionet.zoo.setup import Setup
 
@@ -89,7 +89,7 @@ def run_study(
     if jobs is not None and jobs < 1:
         raise ValueError(f"run_study: jobs needs 1 or more, got {jobs}.")
     file = load_study(path)
-    file = dataclasses.replace(file, study=tuned(file.study, tune))
+    file = dataclasses.replace(file, study=with_tuning(file.study, tune))
     check(file.study)
     from bionet.training.plugins import LOADED
 
@@ -103,7 +103,7 @@ def run_study(
         return _Run(file, results, stack, tell).run(lambda: make(opening))
 
 
-def tuned(study: Study, trials: int | None) -> Study:
+def with_tuning(study: Study, trials: int | None) -> Study:
     """The study with another number of tuning trials.
 
     Raises:
@@ -123,9 +123,9 @@ def _maker(engine: str, jobs: int | None, address: str | None) -> MakeEngine:
     if engine not in ENGINES:
         raise ValueError(unknown("engine", engine, ENGINES))
     if engine == "ray":
-        from bionet.studies.run.ray import RayEngine, imported
+        from bionet.studies.run.ray import RayEngine, import_ray
 
-        imported()
+        import_ray()
         return lambda opening: RayEngine(opening, jobs, address)
     if address is not None:
         raise ValueError("An address is that of a Ray cluster; take the engine 'ray' with it.")
@@ -153,7 +153,7 @@ class _Run:
     def run(self, engine: Callable[[], Engine]) -> Outcome:
         """Does all that is missing."""
         if self.study.tuning is not None:
-            imported()
+            import_optuna()
         trials = [trial for arm in self.study.arms for trial in self._begun(arm)]
         if trials:
             with Pool(engine()) as pool:

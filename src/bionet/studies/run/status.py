@@ -18,7 +18,7 @@ from bionet.studies.design.loading import StudyFile, load_study
 from bionet.studies.design.protocol import Study
 from bionet.studies.design.trial import Trial
 from bionet.studies.run.store import Line, Read, read_results
-from bionet.studies.run.tuning import chosen, tuning_lines
+from bionet.studies.run.tuning import choose_best, tuning_lines
 
 
 @final
@@ -113,7 +113,7 @@ def _arm(study: Study, arm: str, lines: Sequence[Line]) -> ArmStatus:
     tuned = study.tuning is not None and arm in study.tuned
     tuning = tuning_lines(study, arm, lines)
     count = study.tuning.trials if study.tuning is not None and tuned else 0
-    change = chosen(tuning) if tuned else None
+    change = choose_best(tuning) if tuned else None
     finished = {line["trial"]: line for line in lines if line["stage"] == "final"}
     trials = final_trials(study, arm, change)
     if len(tuning) < count:
@@ -135,7 +135,7 @@ def _retune(study: Study, arm: str, found: ArmStatus, lines: Sequence[Line]) -> 
         return 0
     tuning = dataclasses.replace(study.tuning, trials=sys.maxsize)
     every = tuning_lines(dataclasses.replace(study, tuning=tuning), arm, lines)
-    change = chosen(every)
+    change = choose_best(every)
     if len(every) == found.tuning_trials or change is None:
         return len(every) - len(found.tuning)
     counted = {line["trial"] for line in found.done}

@@ -77,7 +77,7 @@ def tuning_lines(study: Study, arm: str, lines: Sequence[Line]) -> list[Line]:
     return [found[number] for number in sorted(found)]
 
 
-def chosen(lines: Sequence[Line]) -> dict[str, Any] | None:
+def choose_best(lines: Sequence[Line]) -> dict[str, Any] | None:
     """The values of the best tuning trial; of equal ones the first; None where all diverged."""
     best, reached = None, float("-inf")
     for line in lines:
@@ -109,7 +109,7 @@ class ArmTuning:
     """
 
     def __init__(self, study: Study, arm: str, file: Path, lines: Sequence[Line]) -> None:
-        self._optuna = imported()
+        self._optuna = import_optuna()
         self._protocol, self._arm = study, arm
         self._name = f"{study.name}/{arm}/{tuning_id(study, arm)}"
         self._storage = f"sqlite:///{file}"
@@ -138,7 +138,7 @@ class ArmTuning:
     def choice(self) -> dict[str, Any] | None:
         """The values of the best trial; None where all diverged."""
         names = [trial.user_attrs["hash"] for trial in self._list_finished()]
-        return chosen([self._lines[name] for name in names[: self._trials]])
+        return choose_best([self._lines[name] for name in names[: self._trials]])
 
     @property
     def _trials(self) -> int:
@@ -234,7 +234,7 @@ def _plain(tried: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(v) if isinstance(v, list) else v for name, v in tried.items()}
 
 
-def imported() -> Any:
+def import_optuna() -> Any:
     """The package optuna, told to be silent.
 
     Raises:

@@ -21,7 +21,7 @@ from bionet._core.compile_cache import cache_settings
 if TYPE_CHECKING:
     from bionet.studies.design.trial import Trial
 
-MEASURE = "bionet.studies.run.measure:measured"
+MEASURE = "bionet.studies.run.measure:measure_trial"
 """What a worker does with a trial, as "module:attribute"."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -107,9 +107,9 @@ def open_trials(setup: WorkerSetup) -> Callable[[Trial], dict[str, Any]]:
 
         run_plugin(text, name)
     if setup.text:
-        from bionet.studies.design.loading import declared
+        from bionet.studies.design.loading import run_source
 
-        declared(setup.text, setup.name)
+        run_source(setup.text, setup.name)
     module, _, attribute = setup.work.partition(":")
     return getattr(importlib.import_module(module), attribute)
 

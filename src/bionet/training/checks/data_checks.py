@@ -39,7 +39,7 @@ def check_data(problem: Problem, method: AbstractMethod) -> None:
     Raises:
         BadValuesError: NaN or infinity, or labels that the rules of the last row can't learn.
     """
-    train = held_arrays(problem.train)
+    train = find_arrays(problem.train)
     if train is not None:
         check_batch(method, problem.model, train)
     for split, examples in (("validation", problem.validation), ("test", problem.test)):
@@ -103,11 +103,11 @@ def label_faults(network: AbstractOrchestrator, labels: Array) -> Faults:
     return tuple(fault for module in modules for fault in module.target_faults(labels))
 
 
-def held_arrays(batches: AbstractBatches) -> tuple[Array, ...] | None:
+def find_arrays(batches: AbstractBatches) -> tuple[Array, ...] | None:
     """The arrays of batches that are held, samples in front; None for batches that are made."""
     inner = batches.batches if isinstance(batches, ShardedBatches) else _inner(batches)
     if inner is not None:
-        return held_arrays(inner)
+        return find_arrays(inner)
     if isinstance(batches, ArrayBatches):
         return batches.examples.x, batches.examples.y
     if isinstance(batches, StackedBatches):

@@ -24,8 +24,8 @@ from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from bionet.modules.trained import apply_trained, partition_trained, trained_mask
 from bionet.training.checks.guards import check_descent
-from bionet.training.first_order.optimizers import start_optimizer, updated
-from bionet.training.first_order.twin import smooth_twin, unrolled
+from bionet.training.first_order.optimizers import start_optimizer, update_with_loss
+from bionet.training.first_order.twin import smooth_twin, unroll
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.objective import Objective
 from bionet.training.options import Descent
@@ -101,7 +101,7 @@ class Gradient(AbstractMethod):
         self.objective = eqx.tree_at(
             lambda one: one.predict,
             objective,
-            unrolled(objective.predict),
+            unroll(objective.predict),
             is_leaf=lambda node: node is objective.predict,
         )
         self.optimizer = optax.adam(1e-3) if optimizer is None else optimizer
@@ -141,7 +141,7 @@ class Gradient(AbstractMethod):
         """
         loss, gradient = loss_and_gradient(self.objective, train_state.model, batch, key)
         learning, _ = partition_trained(train_state.model)
-        updates, memory = updated(
+        updates, memory = update_with_loss(
             "Gradient", self.optimizer, gradient, train_state.memory, learning, loss
         )
         model = apply_trained(train_state.model, updates)

@@ -40,11 +40,11 @@ def start_optimizer(
     Raises:
         ValueError: an optimiser that needs what the method does not give; it is named.
     """
-    asked_for(owner, optimizer, learning, gives)
+    list_needs(owner, optimizer, learning, gives)
     return optimizer.init(learning)
 
 
-def updated(
+def update_with_loss(
     owner: str,
     optimizer: optax.GradientTransformation,
     gradient: PyTree,
@@ -63,12 +63,12 @@ def updated(
         value: the loss of this step.
     """
     given = {"value": value, "grad": gradient}
-    names = asked_for(owner, optimizer, learning)
+    names = list_needs(owner, optimizer, learning)
     extra: dict[str, Any] = {name: given[name] for name in names}
     return optimizer.update(gradient, memory, learning, **extra)
 
 
-def asked_for(
+def list_needs(
     owner: str,
     optimizer: optax.GradientTransformation,
     learning: PyTree,
@@ -101,7 +101,7 @@ def noting(
 
     One that needs no loss comes back as it is. The loss is put there by `note`.
     """
-    if not asked_for(owner, optimizer, learning):
+    if not list_needs(owner, optimizer, learning):
         return optimizer
     return _cache(_noting, optimizer)(optimizer, owner)
 
@@ -121,7 +121,7 @@ def _noting(optimizer: optax.GradientTransformation, owner: str) -> optax.Gradie
         return Noted(optimizer.init(params), jnp.zeros(()))
 
     def update(updates: PyTree, state: Any, params: PyTree = None) -> tuple[PyTree, Noted]:
-        found, inner = updated(owner, optimizer, updates, state.inner, params, state.value)
+        found, inner = update_with_loss(owner, optimizer, updates, state.inner, params, state.value)
         return found, state._replace(inner=inner)
 
     return optax.GradientTransformation(init, update)

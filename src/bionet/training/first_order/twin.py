@@ -112,7 +112,7 @@ class UnrolledReadout(eqx.Module):
         return state.readout
 
 
-def unrolled(predict: Predict) -> Predict:
+def unroll(predict: Predict) -> Predict:
     """The predictor with all its steps, if it is one that may stop early; else itself."""
     if isinstance(predict, FreeReadout):
         return UnrolledReadout(predict.state, predict.steps)

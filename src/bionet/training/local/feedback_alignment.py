@@ -25,7 +25,7 @@ from bionet.modules.trained import apply_trained, partition_trained
 from bionet.rules.feedback_alignment import error_increment, sent_back
 from bionet.training.checks.guards import check_forward, check_slope
 from bionet.training.first_order.gradient import loss_and_gradient
-from bionet.training.first_order.optimizers import start_optimizer, updated
+from bionet.training.first_order.optimizers import start_optimizer, update_with_loss
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState, unmet
 from bionet.training.objective import Objective
 from bionet.training.options import Descent
@@ -319,7 +319,9 @@ def _step(
     learning, _ = partition_trained(train_state.model)
     old = train_state.memory
     owner = type(method).__name__
-    updates, memory = updated(owner, method.optimizer, descended, old.optimizer, learning, loss)
+    updates, memory = update_with_loss(
+        owner, method.optimizer, descended, old.optimizer, learning, loss
+    )
     model = apply_trained(train_state.model, updates)
     return TrainState(model, Memory(memory, old.feedback), train_state.step + 1), {
         "training_loss": loss

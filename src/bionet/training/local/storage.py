@@ -19,7 +19,7 @@ import optax
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from bionet._core.names import unknown
-from bionet.modules.interfaces import AbstractLayer, reversed_sign
+from bionet.modules.interfaces import AbstractLayer, reverse_sign
 from bionet.modules.trained import apply_trained, partition_trained
 from bionet.rules.hebbian import hebbian
 from bionet.rules.targets import unit_signs
@@ -164,7 +164,7 @@ class Storage(AbstractMethod):
         if self.rule == "perceptron":
             return partition_trained(layer.backward(patterns, patterns, field))[0]
         zeros, _ = partition_trained(jax.tree.map(jnp.zeros_like, layer))
-        added = reversed_sign(hebbian(patterns, patterns))
+        added = reverse_sign(hebbian(patterns, patterns))
         return eqx.tree_at(lambda one: one.J, zeros, added)
 
 

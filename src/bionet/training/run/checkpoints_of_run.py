@@ -16,7 +16,7 @@ from jaxtyping import PRNGKeyArray
 from bionet.training.checkpoints import CheckpointError, Checkpoints
 from bionet.training.method import AbstractMethod, TrainState
 from bionet.training.problem import Problem
-from bionet.training.run.fingerprint import difference, fingerprint, installed, versions_told
+from bionet.training.run.fingerprint import difference, fingerprint, list_versions, versions_told
 
 Row = dict[str, float]
 
@@ -61,7 +61,7 @@ class RunCheckpoints:
         self._about: dict[str, Any] = {
             "planned": epochs,
             "fingerprint": fingerprint(problem, method, key),
-            "versions": installed(),
+            "versions": list_versions(),
         }
 
     def save(self, epoch: int, train_state: TrainState, history: list[Row]) -> None:

@@ -70,7 +70,7 @@ def generator(key: PRNGKeyArray) -> str:
     return str(jax.config.jax_default_prng_impl)  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def installed() -> dict[str, str]:
+def list_versions() -> dict[str, str]:
     """The versions of Python and of the packages that the numbers depend on."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:

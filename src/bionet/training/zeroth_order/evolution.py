@@ -34,7 +34,7 @@ from bionet.training.options import Descent, Pairs, as_pairs, later
 from bionet.training.problem import Predict
 from bionet.training.workload import WorkloadLike
 from bionet.training.zeroth_order.population import Population, finite_losses, loss_metrics
-from bionet.training.zeroth_order.ties import held, undecided, weighing
+from bionet.training.zeroth_order.ties import hold_state, is_undecided, weighing
 from bionet.training.zeroth_order.trained_vector import (
     check_trained,
     trained_entries,
@@ -218,7 +218,7 @@ class Evolution(AbstractMethod):
         fitness = finite_losses(losses)
         asked = _note_loss(state, fitness.mean())
         state, _ = algorithm.tell(telling, members, fitness, asked, parameters)
-        state = held(undecided(fitness), state, asked)
+        state = hold_state(is_undecided(fitness), state, asked)
         if entries is not None:
             state = state.replace(mean=jnp.where(entries, state.mean, before.mean))
         state = jax.tree.map(

@@ -26,7 +26,7 @@ from bionet.kernels.low_rank import run_low_rank
 from bionet.modules.parameters import positive, width
 from bionet.modules.trained import apply_trained, partition_trained
 from bionet.training.checks.guards import check_dependence
-from bionet.training.first_order.optimizers import start_optimizer, updated
+from bionet.training.first_order.optimizers import start_optimizer, update_with_loss
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.objective import Objective
 from bionet.training.options import Descent, later
@@ -178,7 +178,7 @@ class LowRankES(AbstractMethod):
         """
         gradient, losses = self.gradient(train_state.model, batch, key)
         learning, _ = partition_trained(train_state.model)
-        updates, memory = updated(
+        updates, memory = update_with_loss(
             *("LowRankES", self.optimizer, gradient, train_state.memory, learning),
             finite_losses(losses).mean(),
         )

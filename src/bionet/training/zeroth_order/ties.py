@@ -59,12 +59,12 @@ def weighing(strategy: str) -> Callable[..., Float[Array, " members"]]:
     return _weigh_by_sign if strategy in CLIPPED else _weigh
 
 
-def undecided(losses: Float[Array, " members"]) -> Bool[Array, ""]:
+def is_undecided(losses: Float[Array, " members"]) -> Bool[Array, ""]:
     """Returns whether no member is better than another."""
     return losses.max() == losses.min()
 
 
-def held(nothing: Bool[Array, ""], told: Any, asked: Any) -> Any:
+def hold_state(nothing: Bool[Array, ""], told: Any, asked: Any) -> Any:
     """The state of a strategy after a generation: the one before, if that said nothing.
 
     Args:

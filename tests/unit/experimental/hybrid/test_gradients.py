@@ -30,6 +30,7 @@ def told(bowl, height, along):
 
 
 class TestDiagnostics:
+    @pytest.mark.slow
     def test_they_are_those_of_the_gradient(self, bowl, height, along, told, same_bits):
         g, found = told
         alone = hybrid_diagnostics(bowl.model, along, height, KEY, batch=bowl.batch, lam=0.3)
@@ -63,6 +64,7 @@ def test_lam_zero_is_the_direction(bowl, height, along):
     assert np.asarray(g).tobytes() == np.asarray(bowl.batch[2]).tobytes()
 
 
+@pytest.mark.slow
 def test_chunks_and_devices_change_nothing_but_the_order_of_a_sum(bowl, height, along, told):
     one = {"chunk": 4, "mesh": batch_mesh(jax.devices()[:1])}
     g = hybrid_gradient(bowl.model, along, height, KEY, batch=bowl.batch, lam=0.3, **one)
@@ -85,6 +87,7 @@ def test_numbers_change_without_being_compiled_again(bowl, along):
     assert len(traces) == first
 
 
+@pytest.mark.slow
 def test_a_sigma_that_is_traced_is_looked_at_when_it_is_known(bowl, height, says):
     @eqx.filter_jit
     def run(sigma):

@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from bionet.experimental.hybrid.directions import Direction, Loss, called, one_number
+from bionet.experimental.hybrid.directions import Direction, Loss, call_with_key, one_number
 from bionet.experimental.hybrid.estimate.correction import Corrected, Correction, cosine, dot, norm
 from bionet.experimental.hybrid.estimate.pairs import Measured, Pairs
 from bionet.experimental.hybrid.estimate.vectors import as_gradient, as_vector, check_learns
@@ -86,7 +86,7 @@ def self_guided(
     return found.g, told | _of_correction(found)
 
 
-def corrected(
+def correct(
     estimator: Estimator,
     pairs: Pairs,
     correction: Correction,
@@ -99,7 +99,7 @@ def corrected(
     """The corrected direction as a vector, and the diagnostics; not compiled by itself."""
     check_learns(pairs.owner, model)
     noise, direction, evaluation = jax.random.split(key, 3)
-    b = as_vector(pairs.owner, model, called(bulk, model, batch, direction))
+    b = as_vector(pairs.owner, model, call_with_key(bulk, model, batch, direction))
 
     def loss(model: PyTree) -> Array:
         return one_number(pairs.owner, loss_true, model, batch, evaluation)
@@ -108,7 +108,7 @@ def corrected(
 
 
 @eqx.filter_jit
-def compiled(
+def correct_compiled(
     estimator: Estimator,
     pairs: Pairs,
     correction: Correction,
@@ -120,7 +120,7 @@ def compiled(
     return_diagnostics: bool,
 ) -> Any:
     """The corrected direction as a pseudo-gradient, with the diagnostics if asked for."""
-    g, told = corrected(estimator, pairs, correction, model, bulk, loss_true, key, batch)
+    g, told = correct(estimator, pairs, correction, model, bulk, loss_true, key, batch)
     gradient = as_gradient(model, g)
     return (gradient, told) if return_diagnostics else gradient
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, PyTree
 from bionet.experimental.hybrid.estimate.estimators import Found, scalars
 from bionet.experimental.hybrid.estimate.vectors import as_learning
 from bionet.modules.trained import apply_trained, partition_trained
-from bionet.training.first_order.optimizers import start_optimizer, updated
+from bionet.training.first_order.optimizers import start_optimizer, update_with_loss
 from bionet.training.method import MethodSpec, TrainState
 from bionet.training.zeroth_order.trained_vector import check_trained
 
@@ -24,7 +24,7 @@ def start(
     return TrainState(model, memory, jnp.zeros((), jnp.int32))
 
 
-def descended(
+def take_step(
     owner: str,
     optimizer: optax.GradientTransformation,
     train_state: TrainState,
@@ -35,6 +35,8 @@ def descended(
     model = train_state.model
     learning, _ = partition_trained(model)
     gradient, loss = as_learning(model, g), told["training_loss"]
-    updates, memory = updated(owner, optimizer, gradient, train_state.memory, learning, loss)
+    updates, memory = update_with_loss(
+        owner, optimizer, gradient, train_state.memory, learning, loss
+    )
     model = apply_trained(model, updates)
     return TrainState(model, memory, train_state.step + 1), scalars(told)

@@ -10,7 +10,7 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from bionet.experimental.hybrid.directions import Direction, SurrogateDirection
 from bionet.training.checks.guards import check_descent
-from bionet.training.first_order.twin import smooth_twin, unrolled
+from bionet.training.first_order.twin import smooth_twin, unroll
 from bionet.training.method import MethodSpec
 from bionet.training.objective import Objective
 
@@ -39,7 +39,7 @@ class TwinLoss(eqx.Module):
     gain: Float[Array, ""]
 
     def __init__(self, objective: Objective, gain: ArrayLike = 1.0) -> None:
-        self.objective = Objective(unrolled(objective.predict), objective.loss)
+        self.objective = Objective(unroll(objective.predict), objective.loss)
         self.gain = jnp.asarray(gain, jnp.float32)
 
     def __call__(self, model: PyTree, *batch: Array, key: PRNGKeyArray) -> Float[Array, ""]:

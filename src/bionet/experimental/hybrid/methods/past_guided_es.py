@@ -16,10 +16,10 @@ from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray, PyTree
 
 from bionet.experimental.hybrid.estimate.correction import Correction
-from bionet.experimental.hybrid.estimate.estimators import corrected, self_guided
+from bionet.experimental.hybrid.estimate.estimators import correct, self_guided
 from bionet.experimental.hybrid.estimate.pairs import Pairs
 from bionet.experimental.hybrid.estimate.vectors import as_gradient
-from bionet.experimental.hybrid.methods.descent import descended, start
+from bionet.experimental.hybrid.methods.descent import start, take_step
 from bionet.experimental.hybrid.methods.objectives import LossOnBatch
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 from bionet.training.objective import Objective
@@ -189,9 +189,9 @@ class PastGuidedES(AbstractMethod):
         loss = LossOnBatch(self.objective)
         along_past = as_gradient(model, memory.past)
         given = (model, lambda _, *batch: along_past, loss, key, batch)
-        g, found = corrected(self_guided, self.pairs, self.correction, *given)
+        g, found = correct(self_guided, self.pairs, self.correction, *given)
         before = eqx.tree_at(lambda s: s.memory, train_state, memory.optimizer)
-        after, told = descended("PastGuidedES", self.optimizer, before, g, found)
+        after, told = take_step("PastGuidedES", self.optimizer, before, g, found)
         past = self.decay * memory.past + (1 - self.decay) * g
         return eqx.tree_at(lambda s: s.memory, after, Memory(after.memory, past)), told
 

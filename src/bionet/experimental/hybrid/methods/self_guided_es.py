@@ -12,9 +12,9 @@ from jaxtyping import Array, ArrayLike, PRNGKeyArray, PyTree
 
 from bionet.experimental.hybrid.directions import Direction, surrogate_direction
 from bionet.experimental.hybrid.estimate.correction import Correction
-from bionet.experimental.hybrid.estimate.estimators import corrected, self_guided
+from bionet.experimental.hybrid.estimate.estimators import correct, self_guided
 from bionet.experimental.hybrid.estimate.pairs import Pairs
-from bionet.experimental.hybrid.methods.descent import descended, start
+from bionet.experimental.hybrid.methods.descent import start, take_step
 from bionet.experimental.hybrid.methods.objectives import LossOnBatch, TwinLoss, check_bulk
 from bionet.training.checks.guards import check_dependence
 from bionet.training.method import AbstractMethod, MethodSpec, TrainState
@@ -157,8 +157,8 @@ class SelfGuidedES(AbstractMethod):
         """
         loss = LossOnBatch(self.objective)
         given = (train_state.model, self.bulk, loss, key, batch)
-        found = corrected(self_guided, self.pairs, self.correction, *given)
-        return descended("SelfGuidedES", self.optimizer, train_state, *found)
+        found = correct(self_guided, self.pairs, self.correction, *given)
+        return take_step("SelfGuidedES", self.optimizer, train_state, *found)
 
     def guard(
         self,
