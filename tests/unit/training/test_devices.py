@@ -44,6 +44,7 @@ def test_each_device_settles_its_share_of_the_batch(told):
     assert told["devices talk"]
 
 
+@pytest.mark.slow
 def test_a_batch_that_the_devices_do_not_divide(told):
     assert told["indivisible"].startswith(
         "ValueError: ShardedBatches: a batch of shape (12, 20) can't be cut into 8 equal parts, "
@@ -51,6 +52,7 @@ def test_a_batch_that_the_devices_do_not_divide(told):
     )
 
 
+@pytest.mark.slow
 def test_a_mesh_of_two_axes(told):
     assert told["two axes"] == (
         "ValueError: ShardedBatches: needs a mesh with one axis, got ('a', 'b'); "

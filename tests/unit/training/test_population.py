@@ -138,6 +138,7 @@ def test_members_that_the_devices_do_not_divide(eight):
     )
 
 
+@pytest.mark.slow
 def test_a_mesh_of_two_axes(eight):
     assert eight["two axes"] == (
         "ValueError: Evolution: needs a mesh with one axis, got ('a', 'b'); "

@@ -15,6 +15,8 @@ import pytest
 
 from bionet import zoo
 
+pytestmark = pytest.mark.slow  # pip installs packages
+
 HERE = Path(__file__).parent / "plugin"
 SOURCE = Path(zoo.__file__).parents[2]
 
@@ -55,7 +57,6 @@ def found(site, tmp_path_factory):
     return json.loads(told) | {"left": sorted(path.name for path in (folder / "there").iterdir())}
 
 
-@pytest.mark.slow
 def test_it_is_found_among_the_others_by_its_tags(found):
     assert found["of the application"] == found["of both"] == ["toys-local"]
     assert found["of the method"][-1] == "toys-local"
@@ -65,7 +66,6 @@ def test_it_is_found_among_the_others_by_its_tags(found):
     assert found["loaded by looking"] is False
 
 
-@pytest.mark.slow
 def test_it_runs(found):
     assert len(found["losses"]) == 2
     assert all(0 <= loss < 10 for loss in found["losses"])
