@@ -28,8 +28,8 @@ from bionet.zoo.result import Result
 from bionet.zoo.spec import Band, Cost, Margin, RecipeSpec, Reference
 
 STEPS = 2
-# Each family, and each architecture but two that are made of the parts of others; the slow tests show
-# all recipes.
+# Each family, and each architecture but two that are made of the parts of others; the slow tests
+# show all recipes.
 EVERY_DAY = (
     *("prototypes-local", "classification-hybrid", "classification-backprop", "language-s5"),
     *("classification-rsnn", "language-es", "control-lif-es", "prototypes-async-local"),

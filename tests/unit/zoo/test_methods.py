@@ -57,8 +57,8 @@ def trace_step(recipe, name):
     return method, before, after, metrics
 
 
-# One recipe of each architecture; methods on the others, and on one that takes long to trace, are for
-# the slow tests.
+# One recipe of each architecture; methods on the others, and on one that takes long to trace, are
+# for the slow tests.
 EVERY_DAY = {*{spec.architecture: id for id, spec in sorted(zoo.REGISTRY.items())}.values()} - {
     "control-async-es"
 }
