@@ -226,7 +226,7 @@ def encode(text: str, characters: str) -> Int32[np.ndarray, " n"]:
         ValueError: A character that is not among them.
 
     Example:
-        >>> encoded("cab", "abc")
+        >>> encode("cab", "abc")
         array([2, 0, 1], dtype=int32)
     """
     places = {character: place for place, character in enumerate(characters)}
