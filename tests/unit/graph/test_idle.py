@@ -153,8 +153,9 @@ class Low(Scalar):
         return -jnp.ones(())
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("mode", [Supergraph.MCS, Supergraph.GENERATIONAL])
+@pytest.mark.parametrize(
+    "mode", [pytest.param(Supergraph.MCS, marks=pytest.mark.slow), Supergraph.GENERATIONAL]
+)
 def test_members_on_episodes_of_their_own_that_share_a_weight(mode):
     # Who does not run has singular inputs here, and the weight has one gradient for all members.
     eye, vel = Low("eye", 50, phase=0.11), Late("vel", 7, delay=Uniform(0, 0.02), phase=0.3)

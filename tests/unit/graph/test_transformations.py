@@ -158,7 +158,6 @@ def agree_on_what_ran(graph, found, expected, eps=1):
         close(row(found[kind], slice(count)), row(expected[kind], slice(count)))
 
 
-@pytest.mark.slow
 def test_the_longer_episode_goes_on_as_if_it_were_alone(graph, ended, nodes, long):
     many, keys = ended
     alone = Graph(nodes, "agent", long, S_init=graph.S)
