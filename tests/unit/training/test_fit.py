@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from dataclasses import replace
-from typing import final
+from typing import ClassVar, final
 
 import equinox as eqx
 import jax
@@ -18,8 +18,10 @@ from bionet.training.batches import (
     GeneratedBatches,
     StackedBatches,
 )
+from bionet.training.epoch import run_epoch
 from bionet.training.evaluate import evaluate
 from bionet.training.fit import fit
+from bionet.training.method import AbstractMethod, MethodSpec, TrainState
 
 KEY = jax.random.key(0)
 passes: Counter[str] = Counter()
@@ -308,3 +310,30 @@ class TestBinaryNetworks:
         same_bits(told.train_state, plain.train_state)
         assert "training" in capfd.readouterr().err
         assert math.isfinite(plain.test["loss"])
+
+
+@final
+class Drawing(AbstractMethod):
+    """Learns nothing: says what it draws from the key of each step."""
+
+    spec: ClassVar[MethodSpec] = MethodSpec("drawing", "control", "Draw a number.")
+
+    def init(self, model, key):
+        return TrainState(model, None, jnp.asarray(0, jnp.int32))
+
+    def step(self, train_state, batch, key):
+        state = TrainState(train_state.model, None, train_state.step + 1)
+        return state, {"drawn": jax.random.uniform(key)}
+
+    def finish(self, train_state):
+        return train_state.model
+
+
+def test_every_step_has_a_key_of_its_own(counted):
+    problem, method, key = counted(n=12, batch_size=4), Drawing(), jax.random.key(5)
+    state = method.init(problem.model, key)
+    _, metrics = run_epoch(method, state, problem.train, key)
+    steps_key = jax.random.split(key)[1]
+    expected = [float(jax.random.uniform(jax.random.fold_in(steps_key, i))) for i in range(3)]
+    assert metrics["drawn"].tolist() == expected
+    assert len(set(expected)) == 3

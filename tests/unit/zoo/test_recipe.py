@@ -25,6 +25,7 @@ from bionet.zoo.fields import Budget
 from bionet.zoo.recipe import Recipe
 from bionet.zoo.registry import Registry
 from bionet.zoo.result import Result
+from bionet.zoo.run import split_seed
 from bionet.zoo.spec import RecipeSpec
 
 SPEC = RecipeSpec(
@@ -468,3 +469,11 @@ class TestDemo:
         with says(ValueError, f"demo of 'toys-local': steps needs 0 or more, got {steps}."):
             toy.demo(steps)
         assert made == []
+
+
+def test_a_seed_has_a_key_for_the_weights_and_another_for_training(toy):
+    weights, training = split_seed(3)
+    expected = jax.random.split(jax.random.key(3))
+    assert jax.random.key_data(weights).tolist() == jax.random.key_data(expected[0]).tolist()
+    assert jax.random.key_data(training).tolist() == jax.random.key_data(expected[1]).tolist()
+    assert same(toy.problem(3).model, toy.build(weights))
