@@ -101,6 +101,7 @@ def test_a_step_of_every_method_has_none(word):
 
 @pytest.mark.parametrize("id", zoo.REGISTRY)
 class TestRecipe:
+    @pytest.mark.slow
     def test_its_own_step_and_its_epoch_have_none(self, id):
         recipe = recipe_of(id)
         method = recipe.build_method()

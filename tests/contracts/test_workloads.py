@@ -12,7 +12,14 @@ from bionet import zoo
 RECIPES = {zoo.get(id).workload.id: id for id in sorted(zoo.REGISTRY, reverse=True)}
 
 
-@pytest.fixture(scope="module", params=RECIPES)
+# Those whose networks are made of the parts of others, or take long to compile.
+SLOW = {"pendulum-async", "text-gru", "motif-songs", "spoken-words", "prototypes-async", "text-s5"}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(id, marks=pytest.mark.slow) if id in SLOW else id for id in RECIPES],
+)
 def recipe(request):
     return zoo.get(RECIPES[request.param])
 

@@ -11,6 +11,8 @@ import pytest
 from bionet.studies.report import sections
 from bionet.studies.report.report import read_study, tasks_of
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted((ROOT / "research" / "studies").glob("*/README.md"))
 EXPLANATIONS = [

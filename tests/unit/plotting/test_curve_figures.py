@@ -14,6 +14,8 @@ from bionet.plotting.curve_figures import (
     plot_curves,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def curve(label, end=0.9, x=(1, 2, 3), **options):
     mean = [end - 0.2, end - 0.1, end][-len(x) :]
@@ -132,7 +134,6 @@ def test_grey_lines_are_coarse_and_keep_both_ends():
         assert found[:5] == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("x", [(1.4, 20, 60), (0.02, 1, 1.9), (100, 20_000, 500_000), (1, 30, 99)])
 def test_ticks_of_a_logarithmic_axis_have_room_beside_each_other(x):
     figure = draw(*(curve(f"arm-{n}", x=x) for n in range(19)))

@@ -23,6 +23,8 @@ from bionet.plotting.learning_curve import plot_graph
 from bionet.plotting.supergraph_figure import APART, _free_line
 from bionet.plotting.timeline import MOST_STEPS, episode_of, span_of
 
+pytestmark = pytest.mark.slow
+
 RAW = ComputationGraph(
     {"eye": Vertex([0, 1, 2], [0, 50, 100], [10, 60, 110]), "hand": Vertex([0], [70], [80])},
     {("hand", "eye"): Edge([0, 1, 2], [0, 0, -1], [15, 65, 120])},
@@ -82,7 +84,6 @@ def key(figure):
     return [text.get_text() for text in legend.get_texts()]
 
 
-@pytest.mark.slow
 def test_a_row_per_node_and_a_box_per_step(figure, graph):
     timeline, slots = figure.axes
     # Messages go down, and the loop is opened behind the supervisor.
@@ -210,7 +211,6 @@ def test_messages_are_read_if_they_are_in_a_window(graph):
     assert 0 < messages.read.sum() < len(messages.read)
 
 
-@pytest.mark.slow
 def test_the_lines_of_messages_are_where_they_are(graph):
     rows = ["hidden", "agent"]
     figure = plot_graph(graph, rows=rows, supergraph=False)

@@ -7,6 +7,8 @@ import pytest
 
 from bionet.plotting.learning_curve import BREAK, check_path, plot_curve
 
+pytestmark = pytest.mark.slow
+
 HISTORY = [{"epoch": n + 1, "loss": 1 / (n + 1), "accuracy": 0.9 + 0.01 * n} for n in range(6)]
 BASELINES = {"chance": 0.1, "nearest class mean": 0.92}
 
@@ -75,7 +77,6 @@ def test_one_epoch_and_bad_values_are_drawn(history):
     assert plot_curve(history, baselines={"chance": 0.1}).axes
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
 def test_it_is_saved_whole(tmp_path, suffix):
     path = tmp_path / "deep" / f"curve.{suffix}"
@@ -85,7 +86,6 @@ def test_it_is_saved_whole(tmp_path, suffix):
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["svg", "pdf", "png"])
 def test_the_same_drawing_is_saved_as_the_same_bytes(tmp_path, suffix):
     first, second = tmp_path / f"a.{suffix}", tmp_path / f"b.{suffix}"
@@ -105,7 +105,6 @@ def test_refusals():
             check_path(path)
 
 
-@pytest.mark.slow
 def test_no_window_system_is_touched():
     script = (
         "import sys; from bionet.plotting.learning_curve import plot_curve; "

@@ -35,6 +35,7 @@ def line(study):
     return call
 
 
+@pytest.mark.slow
 def test_a_trial_and_its_control_come_to_the_numbers_of_a_fit_by_hand(line):
     found = line(Arm("prototypes-local"), Budget(2))
     frozen = line(Arm("prototypes-local", control=True), Budget(2))

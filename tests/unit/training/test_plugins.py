@@ -197,6 +197,7 @@ def write_study(directory, head=""):
 
 
 class TestStudy:
+    @pytest.mark.slow
     def test_every_worker_loads_it_and_lines_hold_its_hash(self, plugin, tmp_path):
         loaded = load_plugin(plugin)
         path = write_study(tmp_path)

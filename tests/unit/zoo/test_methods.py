@@ -57,11 +57,11 @@ def trace_step(recipe, name):
     return method, before, after, metrics
 
 
-# One recipe of each architecture; methods on the others, and on one that takes long to trace, are
+# One recipe of each architecture; methods on the others, and on those that take long to trace, are
 # for the slow tests.
-EVERY_DAY = {*{spec.architecture: id for id, spec in sorted(zoo.REGISTRY.items())}.values()} - {
-    "control-async-es"
-}
+LONG = {"control-async-es", "language-s5", "prototypes-async-local", "speech-rsnn"}
+EVERY_DAY = {spec.architecture: id for id, spec in sorted(zoo.REGISTRY.items())}.values()
+EVERY_DAY = {*EVERY_DAY} - LONG
 RECIPES = [
     id if id in EVERY_DAY else pytest.param(id, marks=pytest.mark.slow)
     for id in sorted(zoo.REGISTRY)
